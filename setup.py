@@ -1,0 +1,32 @@
+"""Package metadata; the tools' settings are in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="merge-user-courses",
+    version="1.0.0",
+    description="Merges the course history of a learner's two accounts, exactly once in effect.",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["pipeline", "pipeline.*", "transforms", "transforms.*"]),
+    package_data={"pipeline": ["*.cql"]},
+    install_requires=[
+        # Pinned to the minor version: the Java side (expansion service, KafkaIO) must be of the same release.
+        "apache-beam>=2.70.0,<2.71",
+        "cassandra-driver>=3.29,<4",
+        "kafka-python>=3.0,<4",
+        "pyhocon>=0.3.61,<0.4",
+        "rich>=14,<16",
+        "tenacity>=9,<10",
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.100,<7",
+            "mypy>=1.15,<3",
+            "pyhamcrest>=2.1,<3",
+            "pytest>=8,<10",
+            "pytest-timeout>=2.3,<3",
+            "ruff>=0.11,<1",
+        ],
+    },
+    entry_points={"console_scripts": ["merge-user-courses=pipeline.__main__:main"]},
+)

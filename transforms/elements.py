@@ -1,0 +1,68 @@
+"""The elements that travel between the stages: frozen dataclasses that know neither Beam nor Cassandra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an event was read: the position of a record in Kafka.
+
+    Attributes:
+        topic: the input topic.
+        partition: the partition within the topic.
+        offset: the offset within the partition.
+        timestamp: the record's timestamp, in ms since the epoch; -1 where the broker gave none.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+    @property
+    def id(self) -> str:
+        """The position as text, unique for each input record: `topic-partition-offset`."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeEvent:
+    """A valid merge event (design.md, "Parsing").
+
+    Attributes:
+        from_account: the account whose history is merged; its own rows are never changed.
+        to_account: the primary account, which receives the history.
+        mid: the event's message id, empty where it has none that is text.
+        ets: the event's own time in ms since the epoch, 0 where it has none.
+        path: the accounts that a follow-up event has passed so far, ending in the from account; empty for an
+            event of the producer.
+        source: the record that carried it.
+        original: the record's value as it was read, so that a failed event carries every field untouched.
+    """
+
+    from_account: str
+    to_account: str
+    mid: str
+    ets: int
+    path: tuple[str, ...]
+    source: Source
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEvent:
+    """An input that could not be merged, on its way to the failed topic (design.md, "Failed events").
+
+    Attributes:
+        error_code: `ERR_MERGE_USER_COURSES_INVALID_EVENT` or `DATA_ERROR`.
+        error: one sentence that says what is wrong.
+        source: the record that carried the input.
+        original: the record's value; None for a tombstone.
+    """
+
+    error_code: str
+    error: str
+    source: Source
+    original: bytes | None
