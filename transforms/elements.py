@@ -66,3 +66,51 @@ class FailedEvent:
     error: str
     source: Source
     original: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableMerge:
+    """One table of an event is merged.
+
+    Attributes:
+        event: the event.
+        table: which of the three, by what it holds: `content_consumption`, `user_enrolments` or
+            `user_activity_agg`.
+        enrolments: (courseid, batchid) of every enrolment that the to account now has; empty from the other two.
+        started_ms: when the merge of this table began, in ms since the epoch.
+        ended_ms: when it was written, in ms since the epoch.
+    """
+
+    event: MergeEvent
+    table: str
+    enrolments: tuple[tuple[str, str], ...]
+    started_ms: float
+    ended_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableFailure:
+    """One table of an event could not be merged.
+
+    Attributes:
+        event: the event.
+        table: as in TableMerge.
+        error: one sentence that says why.
+    """
+
+    event: MergeEvent
+    table: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergedEvent:
+    """An event of which all three tables are merged.
+
+    Attributes:
+        event: the event.
+        enrolments: (courseid, batchid) of every enrolment that the to account now has.
+    """
+
+    event: MergeEvent
+    enrolments: tuple[tuple[str, str], ...]

@@ -1,0 +1,72 @@
+"""The graph of the job as a function of its source, so that tests pass Create and the job passes Kafka."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+
+from transforms.elements import FailedEvent, MergeEvent, TableFailure, TableMerge
+from transforms.failures import FormatFailedEvents
+from transforms.join_table_merges import JoinTableMerges
+from transforms.log_merge import LogMerge
+from transforms.merge_content_consumption import MergeContentConsumption
+from transforms.merge_user_activity_aggregates import MergeUserActivityAggregates
+from transforms.merge_user_enrolments import MergeUserEnrolments
+from transforms.parse_merge_event import ParseMergeEvent
+from transforms.request_enrolment_sync import RequestEnrolmentSync
+from transforms.settings import CassandraSettings, MergeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOutputs:
+    """The PCollections that leave the graph, each of Kafka records (key, value) as bytes.
+
+    Attributes:
+        sync_requests: for the sync topic.
+        follow_ups: for the input topic.
+        failed: for the failed topic, from every stage.
+    """
+
+    sync_requests: PCollection
+    follow_ups: PCollection
+    failed: PCollection
+
+
+def _by_to_account(event: MergeEvent) -> tuple[str, MergeEvent]:
+    return event.to_account, event
+
+
+def build_graph(records: PCollection, cassandra: CassandraSettings, merge: MergeSettings) -> MergeOutputs:
+    """Wire all stages behind `records` (design.md, "Shape of the pipeline").
+
+    Args:
+        records: rows with the fields of transforms.parse_merge_event.KafkaRecord.
+        cassandra: how to reach the tables.
+        merge: how accounts are merged.
+    """
+    parsed = records | "ParseMergeEvent" >> ParseMergeEvent()
+    logged = (
+        parsed.events
+        | "KeyByToAccount" >> beam.Map(_by_to_account).with_output_types(tuple[str, MergeEvent])
+        | "LogMerge" >> LogMerge(cassandra, merge)
+    )
+    merges = [
+        logged.logged | "MergeContentConsumption" >> MergeContentConsumption(cassandra, merge),
+        logged.logged | "MergeUserEnrolments" >> MergeUserEnrolments(cassandra, merge),
+        logged.logged | "MergeUserActivityAggregates" >> MergeUserActivityAggregates(cassandra, merge),
+    ]
+    outcomes = [pcoll for merge_ in merges for pcoll in (merge_.merged, merge_.failed)]
+    joined = (
+        outcomes
+        | "FlattenTables" >> beam.Flatten()
+        | "JoinTableMerges" >> JoinTableMerges().with_input_types(TableMerge | TableFailure)
+    )
+    requested = joined.merged | "RequestEnrolmentSync" >> RequestEnrolmentSync(cassandra, merge)
+    failed = (
+        [parsed.failed, logged.failed, joined.failed, requested.failed]
+        | "FlattenFailed" >> beam.Flatten()
+        | "FormatFailedEvents" >> FormatFailedEvents().with_input_types(FailedEvent)
+    )
+    return MergeOutputs(requested.sync_requests, requested.follow_ups, failed)

@@ -1,0 +1,125 @@
+"""AccountFn: the DoFn under every stage that uses Cassandra; it overlaps accounts, retries and measures."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.shared import Shared
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from transforms.account_lanes import AccountLanes
+from transforms.course_tables import TRANSIENT_ERRORS, CourseTables
+from transforms.settings import CassandraSettings, MergeSettings
+
+_log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+_ACCOUNTS_AT_ONCE = 8
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
+
+_shared_tables = Shared()
+"""One Cassandra session for all stages of a worker process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Item, Done]):
+    """What became of one item: `done`, or `error` in one sentence; times in ms since the epoch."""
+
+    item: Item
+    done: Done | None
+    error: str | None
+    started_ms: float
+    ended_ms: float
+
+
+class AccountFn(beam.DoFn, Generic[Item, Done]):
+    """Does `work` on elements (to account, item), and yields what `outputs` makes of each outcome.
+
+    Items of one account are done one at a time and in order, those of different accounts side by side. An error
+    of Cassandra that may pass is retried with exponential backoff and jitter for `retry_seconds` (design.md, "When
+    something is down"); any other is an outcome at once. All work of a bundle is finished within the bundle.
+    """
+
+    def __init__(self, cassandra: CassandraSettings, merge: MergeSettings) -> None:
+        """Keep the settings; connections are made on the worker.
+
+        Args:
+            cassandra: how to reach the tables.
+            merge: whether the ledger is on.
+        """
+        self._cassandra = cassandra
+        self._merge = merge
+
+    @abstractmethod
+    def work(self, tables: CourseTables, item: Item) -> Done:
+        """Do the work, on a thread of its own; may be called again after an error that may pass."""
+
+    @abstractmethod
+    def outputs(self, outcome: Outcome[Item, Done]) -> Iterator[Any]:
+        """The output elements for an outcome, on the bundle's thread, where metrics count."""
+
+    def setup(self) -> None:
+        """Take the process's tables; they connect at the first use."""
+        settings, merge_ledger = self._cassandra, self._merge.merge_ledger
+        self._tables: CourseTables = _shared_tables.acquire(
+            lambda: CourseTables(settings, merge_ledger=merge_ledger), tag=(settings, merge_ledger)
+        )
+        self._lanes: AccountLanes[tuple[Item, Timestamp], tuple[Outcome[Item, Done], Timestamp]] = AccountLanes(
+            self._outcome, _ACCOUNTS_AT_ONCE
+        )
+
+    def process(self, element: tuple[str, Item], timestamp: Any = beam.DoFn.TimestampParam) -> None:
+        """Put the item in its account's lane."""
+        account, item = element
+        self._lanes.submit(account, (item, timestamp))
+
+    def finish_bundle(self) -> Iterator[WindowedValue | TaggedOutput]:
+        """Wait for the bundle's work and yield its outputs."""
+        for outcome, timestamp in self._lanes.results():
+            for output in self.outputs(outcome):
+                if isinstance(output, TaggedOutput):
+                    yield TaggedOutput(output.tag, WindowedValue(output.value, timestamp, (GlobalWindow(),)))
+                else:
+                    yield WindowedValue(output, timestamp, (GlobalWindow(),))
+
+    def teardown(self) -> None:
+        """Let go of the threads."""
+        self._lanes.close()
+
+    def _outcome(self, submitted: tuple[Item, Timestamp]) -> tuple[Outcome[Item, Done], Timestamp]:
+        item, timestamp = submitted
+        started_ms = time.time() * 1000
+        done, error = None, None
+        try:
+            done = self._retrying()(self.work, self._tables, item)
+        except TRANSIENT_ERRORS as e:
+            error = f"Cassandra did not answer within {self._cassandra.retry_seconds:g} s: {_sentence(e)}"
+        except Exception as e:
+            # Whatever is wrong with one event must end in the failed topic, never stop the stream.
+            _log.debug("The work failed", exc_info=True)
+            error = _sentence(e)
+        return Outcome(item, done, error, started_ms, time.time() * 1000), timestamp
+
+    def _retrying(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(TRANSIENT_ERRORS),
+            stop=stop_after_delay(self._cassandra.retry_seconds),
+            wait=wait_random_exponential(multiplier=_FIRST_RETRY_S, max=_LONGEST_RETRY_S),
+            reraise=True,
+        )
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\n", " ")

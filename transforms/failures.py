@@ -1,0 +1,83 @@
+"""Failed events: the one place that makes the record of a failure (design.md, "Failed events")."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import PCollection
+
+from transforms.elements import FailedEvent
+from transforms.metrics import FAILED_EVENTS, NAMESPACE
+from transforms.strict_json import read_json
+
+FAILED = "failed"
+"""The tagged output by which every stage's failures leave."""
+
+INVALID_EVENT = "ERR_MERGE_USER_COURSES_INVALID_EVENT"
+DATA_ERROR = "DATA_ERROR"
+JOB_NAME = "MergeUserCourses"
+
+
+def failed_event(failure: FailedEvent) -> dict[str, Any]:
+    """The failed topic's JSON object for a failure.
+
+    The original event's own fields come first; where the input was no JSON object there are none, and
+    `rawMessage` carries the input: as text where it is UTF-8, else as base64 with `rawEncoding`, and null for a
+    tombstone.
+    """
+    source = failure.source
+    return {
+        **_original_fields(failure),
+        "jobName": JOB_NAME,
+        "failInfo": {"errorCode": failure.error_code, "error": failure.error},
+        "source": {
+            "topic": source.topic,
+            "partition": source.partition,
+            "offset": source.offset,
+            "timestamp": source.timestamp,
+        },
+    }
+
+
+def _original_fields(failure: FailedEvent) -> dict[str, Any]:
+    original = failure.original
+    if original is None:
+        return {"rawMessage": None}
+    try:
+        text = original.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"rawMessage": base64.b64encode(original).decode("ascii"), "rawEncoding": "base64"}
+    try:
+        event = read_json(original)
+        json.dumps(event)  # what is nested almost too deeply can be read, yet not be written
+    except (ValueError, RecursionError):
+        return {"rawMessage": text}
+    return event if isinstance(event, dict) else {"rawMessage": text}
+
+
+class FormatFailedEventFn(beam.DoFn):
+    """Formats one failure; elements as of FormatFailedEvents."""
+
+    def __init__(self) -> None:
+        self._failed = Metrics.counter(NAMESPACE, FAILED_EVENTS)
+
+    def process(self, element: FailedEvent) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the record, and count it unless parsing has counted it as skipped."""
+        if element.error_code == DATA_ERROR:
+            self._failed.inc()
+        yield element.source.id.encode(), json.dumps(failed_event(element)).encode()
+
+
+@beam.typehints.with_input_types(FailedEvent)
+@beam.typehints.with_output_types(tuple[bytes, bytes])
+class FormatFailedEvents(beam.PTransform):
+    """FailedEvent to the Kafka record of the failed topic: key `topic-partition-offset`, value JSON."""
+
+    def expand(self, failures: PCollection) -> PCollection:
+        """Wire the formatting."""
+        return failures | beam.ParDo(FormatFailedEventFn()).with_output_types(tuple[bytes, bytes])

@@ -1,0 +1,92 @@
+"""RequestEnrolmentSync: what follows a merge: sync requests, and follow-up events for late history."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import DoOutputsTuple, PCollection, TaggedOutput
+
+from transforms.account_fn import AccountFn, Outcome
+from transforms.course_tables import CourseTables
+from transforms.elements import FailedEvent, MergedEvent
+from transforms.failures import DATA_ERROR, FAILED
+from transforms.messages import follow_up_event, sync_request
+from transforms.metrics import FOLLOW_UPS as FOLLOW_UPS_COUNT
+from transforms.metrics import NAMESPACE, SUCCESS_EVENTS, SYNC_REQUESTS
+from transforms.rules.follow_ups import FollowUp, follow_ups
+from transforms.settings import CassandraSettings, MergeSettings
+
+FOLLOW_UPS = "follow_ups"
+
+
+class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
+    """Reads the to account's merge log and makes the messages; elements as of RequestEnrolmentSync."""
+
+    def __init__(self, cassandra: CassandraSettings, merge: MergeSettings) -> None:
+        """Take the settings of the job and declare the metrics."""
+        super().__init__(cassandra, merge)
+        self._succeeded = Metrics.counter(NAMESPACE, SUCCESS_EVENTS)
+        self._requested = Metrics.counter(NAMESPACE, SYNC_REQUESTS)
+        self._followed_up = Metrics.counter(NAMESPACE, FOLLOW_UPS_COUNT)
+
+    def work(self, tables: CourseTables, item: MergedEvent) -> Sequence[FollowUp]:
+        """The follow-ups of the event: none where the ledger is off."""
+        if not self._merge.merge_ledger:
+            return []
+        return list(follow_ups(item.event, tables.merge_log(item.event.to_account)))
+
+    def outputs(
+        self, outcome: Outcome[MergedEvent, Sequence[FollowUp]]
+    ) -> Iterator[tuple[bytes, bytes] | TaggedOutput]:
+        """The requests and the follow-ups, or a failure tagged `failed`."""
+        event, now_ms = outcome.item.event, int(time.time() * 1000)
+        if outcome.done is None:
+            error = f"The merge log could not be read: {outcome.error}"
+            yield TaggedOutput(FAILED, FailedEvent(DATA_ERROR, error, event.source, event.original))
+            return
+        for courseid, batchid in outcome.item.enrolments:
+            request = sync_request(event, courseid, batchid, self._merge.course_batch_updater_action, now_ms)
+            yield _record(event.to_account, request)
+        for follow_up in outcome.done:
+            yield TaggedOutput(
+                FOLLOW_UPS, _record(follow_up.into_account, follow_up_event(event, follow_up, now_ms))
+            )
+        self._succeeded.inc()
+        self._requested.inc(len(outcome.item.enrolments))
+        self._followed_up.inc(len(outcome.done))
+
+
+def _record(account: str, message: dict[str, Any]) -> tuple[bytes, bytes]:
+    return account.encode(), json.dumps(message).encode()
+
+
+def _by_to_account(merged: MergedEvent) -> tuple[str, MergedEvent]:
+    return merged.event.to_account, merged
+
+
+@beam.typehints.with_input_types(MergedEvent)
+class RequestEnrolmentSync(beam.PTransform):
+    """MergedEvent to the Kafka records that follow from it: key the account that is concerned, value JSON.
+
+    Outputs: main, sync requests, one for each enrolment the to account now has; `follow_ups`, merge events for
+    the input topic, one for each account that the to account was merged into before; `failed`, FailedEvent with
+    DATA_ERROR. A repeated event makes the same messages again, with the same uuids.
+    """
+
+    def __init__(self, cassandra: CassandraSettings, merge: MergeSettings) -> None:
+        """Take the settings of the job."""
+        super().__init__()
+        self._fn = RequestEnrolmentSyncFn(cassandra, merge)
+
+    def expand(self, merged: PCollection) -> DoOutputsTuple:
+        """Key by account and wire the DoFn and its tagged outputs."""
+        return (
+            merged
+            | "KeyByToAccount" >> beam.Map(_by_to_account).with_output_types(tuple[str, MergedEvent])
+            | "Request" >> beam.ParDo(self._fn).with_outputs(FOLLOW_UPS, FAILED, main="sync_requests")
+        )

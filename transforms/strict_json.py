@@ -1,0 +1,35 @@
+"""JSON as RFC 8259 has it, and only what can be written back: the one place that reads a message's JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+
+def read_json(message: bytes) -> Any:
+    """Read a message.
+
+    Raises:
+        UnicodeDecodeError: if it is not UTF-8.
+        ValueError: if it is not JSON, or holds what could not be written back as JSON: NaN, Infinity, a number
+            beyond a double, or nesting too deep for Python's stack.
+    """
+    try:
+        return json.loads(message.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError as e:
+        msg = "it is nested too deeply"
+        raise ValueError(msg) from e
+
+
+def _refuse(name: str) -> NoReturn:
+    msg = f"{name} is not a JSON value"
+    raise ValueError(msg)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        msg = f"the number {digits[:40]} is too large"
+        raise ValueError(msg)
+    return number
