@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from apache_beam import Create, MapTuple
 from apache_beam.testing.util import assert_that
-from hamcrest import assert_that as hamcrest_that, contains_exactly, equal_to, has_entries, is_
+from hamcrest import assert_that as hamcrest_that
+from hamcrest import contains_exactly, equal_to, has_entries, is_
 
 from tests.pipelines import counters, matches, run_pipeline
 from tests.transforms.events import TOPIC, message

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from apache_beam import Create
 from apache_beam.testing.util import assert_that
-from hamcrest import all_of, assert_that as hamcrest_that, contains_string, has_properties, instance_of
+from hamcrest import all_of, contains_string, has_properties, instance_of
+from hamcrest import assert_that as hamcrest_that
 
 from tests.pipelines import counters, matches, run_pipeline
 from tests.transforms.events import TOPIC, message, record
