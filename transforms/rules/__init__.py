@@ -1,0 +1,1 @@
+"""The merge rules: what is decided, without Beam and without the Cassandra driver."""

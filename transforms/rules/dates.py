@@ -1,0 +1,110 @@
+"""Dates that the tables keep as text, compared as instants."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d(?::?[0-5]\d)?)?)?", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_TWO_DIGITS = {"M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
+_FIELDS = {
+    "yyyy": ("year", r"\d{4}"),
+    **{2 * letter: (name, r"\d\d") for letter, name in _TWO_DIGITS.items()},
+    **{letter: (name, r"\d\d?") for letter, name in _TWO_DIGITS.items()},
+    "SSS": ("millisecond", r"\d{3}"),
+    "S": ("millisecond", r"\d{1,3}"),
+    "Z": ("offset", r"[+-]\d\d[0-5]\d"),
+    "X": ("offset", r"Z|[+-]\d\d"),
+    "XX": ("offset", r"Z|[+-]\d\d[0-5]\d"),
+    "XXX": ("offset", r"Z|[+-]\d\d:[0-5]\d"),
+}
+"""The letters of a pattern, what they stand for and what they write."""
+
+_TOKEN = re.compile(
+    r"'(?P<quoted>(?:[^']|'')*)'|(?P<letters>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)", re.DOTALL
+)
+
+
+class TextDates:
+    """The later and the earlier of two text dates (design.md, "The merge, table by table").
+
+    A date is what the pattern would write or, where it is not, ISO 8601 in its extended form: a date alone or with
+    a time, with `Z`, an offset or none, which is taken as UTC. Text that is neither, or names a moment that does
+    not exist, does not parse. One that parses beats one that does not; equal instants, or two that do not parse,
+    are settled by the larger string, for the earlier by the smaller; null loses to anything.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        """Take `course.date.format`.
+
+        Args:
+            pattern: as of Java's SimpleDateFormat, with yyyy, MM, dd, HH, mm, ss, SSS, Z or X to XXX, or one letter
+                where a number has no leading zeros; quoted text; and any characters that are not letters.
+
+        Raises:
+            ValueError: if the pattern has other letters, or a field twice, or lacks year, month or day.
+        """
+        self._pattern = re.compile(_expression(pattern), re.ASCII)
+
+    def later(self, a: str | None, b: str | None) -> str | None:
+        """The later of both."""
+        if a is None or b is None or a == b:
+            return b if a is None else a
+        return max(a, b, key=lambda date: _order(date, self._instant(date), parsed_first=False))
+
+    def earlier(self, a: str | None, b: str | None) -> str | None:
+        """The earlier of both."""
+        if a is None or b is None or a == b:
+            return b if a is None else a
+        return min(a, b, key=lambda date: _order(date, self._instant(date), parsed_first=True))
+
+    def _instant(self, date: str) -> timedelta | None:
+        # As time since the epoch: unlike a datetime in UTC it cannot overflow next to the years 1 and 9999.
+        try:
+            if match := self._pattern.fullmatch(date):
+                return _instant(**match.groupdict())
+            if not _ISO.fullmatch(date):
+                return None
+            parsed = datetime.fromisoformat(date)
+        except ValueError:
+            return None
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH
+
+
+def _instant(millisecond: str = "0", offset: str = "Z", **numbers: str) -> timedelta:
+    """The time since the epoch of what a pattern's groups matched; raises ValueError if there is no such time."""
+    midnight = datetime.fromisoformat(f"0001-01-01T00:00{offset}")
+    time = midnight.replace(**{name: int(digits) for name, digits in numbers.items()})  # type: ignore[arg-type]
+    return time - _EPOCH + timedelta(milliseconds=int(millisecond))
+
+
+def _order(date: str, instant: timedelta | None, *, parsed_first: bool) -> tuple[bool, timedelta, str]:
+    return (instant is None) is parsed_first, instant or timedelta(), date
+
+
+def _expression(pattern: str) -> str:
+    """The regular expression of what the pattern writes; raises ValueError as TextDates does."""
+    expression, seen = "", set()
+    for token in _TOKEN.finditer(pattern):
+        letters = token["letters"]
+        if letters is None:
+            # Two quotes with nothing between them are a quote.
+            expression += re.escape(token["other"] or token["quoted"] or "'")
+            continue
+        if letters not in _FIELDS:
+            msg = f"The date pattern {pattern!r} has {letters!r}, which is not supported"
+            raise ValueError(msg)
+        name, value = _FIELDS[letters]
+        if name in seen:
+            msg = f"The date pattern {pattern!r} has the {name} twice"
+            raise ValueError(msg)
+        seen.add(name)
+        expression += f"(?P<{name}>{value})"
+    if missing := {"year", "month", "day"} - seen:
+        msg = f"The date pattern {pattern!r} has no {' and no '.join(sorted(missing))}"
+        raise ValueError(msg)
+    return expression

@@ -1,0 +1,100 @@
+"""The rules of one table, by column, and how they are applied to a row of each account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from transforms.rules.joins import Join, primary
+from transforms.rules.rows import Row, RowWrite, is_null
+
+
+@dataclass(frozen=True, slots=True)
+class TableRules:
+    """How two rows of a table become one (design.md, "The merge, table by table").
+
+    Attributes:
+        account: the column of the primary key that holds the account.
+        key: the other columns of the primary key.
+        joins: the join of each column; of one without a join the primary's value stays unless it is null.
+        together: by a column with a time, the columns that are taken together from the side where it is later.
+    """
+
+    account: str
+    key: tuple[str, ...]
+    joins: Mapping[str, Join]
+    together: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def pairs(self, from_rows: Iterable[Row], to_rows: Iterable[Row]) -> Iterator[tuple[Row, Row | None]]:
+        """Each from row, in the order of the key, with the to account's row of the same key."""
+        own = {self._key_of(row): row for row in to_rows}
+        for row in sorted(from_rows, key=self._key_of):
+            yield row, own.get(self._key_of(row))
+
+    def values(self, theirs: Row, own: Row | None) -> Row:
+        """The columns to write: all of a row that is copied, else those that change."""
+        return self._copy(theirs) if own is None else self._changes(theirs, own)
+
+    def write(self, to_account: str, theirs: Row, own: Row | None, values: Row) -> RowWrite:
+        """The write of `values` under the to account's primary key."""
+        key = {self.account: to_account} | {column: theirs[column] for column in self.key}
+        return RowWrite(copied=own is None, values=key | values)
+
+    def _key_of(self, row: Row) -> tuple[Any, ...]:
+        return tuple(row[column] for column in self.key)
+
+    def _copy(self, theirs: Row) -> Row:
+        return {
+            column: value
+            for column, value in theirs.items()
+            if not is_null(value) and column != self.account and column not in self.key
+        }
+
+    def _changes(self, theirs: Row, own: Row) -> Row:
+        changes: Row = {}
+        taken_together = {column for columns in self.together.values() for column in columns}
+        for column, value in theirs.items():
+            old = own.get(column)
+            if is_null(value) or value == old or column == self.account or column in taken_together:
+                continue
+            new = value if is_null(old) else self.joins.get(column, primary)(old, value)
+            changes |= change(column, old, new)
+        for time, columns in self.together.items():
+            changes |= _of_the_later(time, columns, theirs, own)
+        return changes
+
+
+def change(column: str, old: Any, new: Any) -> Row:
+    """The column with its new value, or nothing if that is the old one; of a map, the entries that differ."""
+    if isinstance(new, Mapping):
+        old = old or {}
+        entries = {key: value for key, value in new.items() if key not in old or _differs(old[key], value)}
+        return {column: entries} if entries else {}
+    return {column: new} if _differs(old, new) else {}
+
+
+def _differs(old: Any, new: Any) -> bool:
+    return old is not new and bool(old != new)  # NaN differs from itself
+
+
+def _of_the_later(time: str, columns: tuple[str, ...], theirs: Row, own: Row) -> Row:
+    """The changes of columns that are taken together, from the side whose time is later.
+
+    At the same time the larger values are kept. A side that has none of the columns loses whatever its time. No
+    rule could let null lose and be independent of order as well: a later side without values leaves its time in
+    the row, which no longer says when the values that stay were written.
+    """
+
+    def rank(row: Row) -> tuple[Any, ...]:
+        values = [_null_first(row.get(column)) for column in columns]
+        return any(present for present, _ in values), _null_first(row.get(time)), values
+
+    if rank(theirs) <= rank(own):
+        return {}
+    taken = {column: theirs[column] for column in columns if theirs.get(column) is not None}
+    return {column: value for column, value in taken.items() if value != own.get(column)}
+
+
+def _null_first(value: Any) -> tuple[bool, Any]:
+    return value is not None, value
