@@ -24,10 +24,21 @@ class CassandraSettings:
     retry_seconds: float
 
     def password(self) -> str | None:
-        """Reads the password where it is used: from `password_file`, else from LMS_CASSANDRA_PASSWORD."""
+        """Reads the password where it is used: from `password_file`, else from LMS_CASSANDRA_PASSWORD.
+
+        Returns:
+            the password, or None where there is none.
+
+        Raises:
+            RuntimeError: if this worker cannot read the file.
+        """
         if self.password_file is None:
             return os.environ.get(PASSWORD_VARIABLE)
-        return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        try:
+            return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as e:
+            msg = f"lms-cassandra.password_file {self.password_file} cannot be read here: {e.strerror}."
+            raise RuntimeError(msg) from e
 
 
 @dataclass(frozen=True, slots=True)
