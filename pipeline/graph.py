@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from transforms.elements import FailedEvent, MergeEvent, TableFailure, TableMerge
+from transforms.elements import MergeEvent
 from transforms.failures import FormatFailedEvents
 from transforms.join_table_merges import JoinTableMerges
 from transforms.log_merge import LogMerge
@@ -58,15 +58,11 @@ def build_graph(records: PCollection, cassandra: CassandraSettings, merge: Merge
         logged.logged | "MergeUserActivityAggregates" >> MergeUserActivityAggregates(cassandra, merge),
     ]
     outcomes = [pcoll for merge_ in merges for pcoll in (merge_.merged, merge_.failed)]
-    joined = (
-        outcomes
-        | "FlattenTables" >> beam.Flatten()
-        | "JoinTableMerges" >> JoinTableMerges().with_input_types(TableMerge | TableFailure)
-    )
+    joined = outcomes | "FlattenTables" >> beam.Flatten() | "JoinTableMerges" >> JoinTableMerges()
     requested = joined.merged | "RequestEnrolmentSync" >> RequestEnrolmentSync(cassandra, merge)
     failed = (
         [parsed.failed, logged.failed, joined.failed, requested.failed]
         | "FlattenFailed" >> beam.Flatten()
-        | "FormatFailedEvents" >> FormatFailedEvents().with_input_types(FailedEvent)
+        | "FormatFailedEvents" >> FormatFailedEvents()
     )
     return MergeOutputs(requested.sync_requests, requested.follow_ups, failed)
