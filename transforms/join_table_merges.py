@@ -14,6 +14,7 @@ from apache_beam.transforms.userstate import BagStateSpec
 from transforms.elements import FailedEvent, MergedEvent, TableFailure, TableMerge
 from transforms.failures import DATA_ERROR, FAILED
 from transforms.metrics import MERGE_LATENCY, NAMESPACE
+from transforms.outputs import declare_types
 
 TABLES = 3
 
@@ -37,9 +38,9 @@ class JoinTableMergesFn(beam.DoFn):
         by_table[outcome.table] = outcome
         if len(by_table) < TABLES:
             outcomes.add(outcome)
-            return
-        outcomes.clear()
-        yield self._joined([by_table[table] for table in sorted(by_table)])
+        else:
+            outcomes.clear()
+            yield self._joined([by_table[table] for table in sorted(by_table)])
 
     def _joined(self, outcomes: list[TableMerge | TableFailure]) -> MergedEvent | TaggedOutput:
         event = outcomes[0].event
@@ -67,8 +68,9 @@ class JoinTableMerges(beam.PTransform):
 
     def expand(self, outcomes: PCollection) -> DoOutputsTuple:
         """Key by the event and wire the stateful DoFn."""
-        return (
+        outputs = (
             outcomes
             | "KeyBySource" >> beam.Map(_by_source).with_output_types(tuple[str, TableMerge | TableFailure])
             | "Join" >> beam.ParDo(JoinTableMergesFn()).with_outputs(FAILED, main="merged")
         )
+        return declare_types(outputs, merged=MergedEvent, failed=FailedEvent)

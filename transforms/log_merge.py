@@ -14,6 +14,7 @@ from transforms.account_fn import AccountFn, Outcome
 from transforms.course_tables import CourseTables
 from transforms.elements import FailedEvent, MergeEvent
 from transforms.failures import DATA_ERROR, FAILED
+from transforms.outputs import declare_types
 from transforms.settings import CassandraSettings, MergeSettings
 
 # Never written: declaring state makes every runner partition the events by to account and keep those of one
@@ -71,5 +72,4 @@ class LogMerge(beam.PTransform):
     def expand(self, events: PCollection) -> DoOutputsTuple:
         """Wire the DoFn and its tagged output."""
         outputs = events | beam.ParDo(self._fn).with_outputs(FAILED, main="logged")
-        outputs.logged.element_type = tuple[str, MergeEvent]
-        return outputs
+        return declare_types(outputs, logged=tuple[str, MergeEvent], failed=FailedEvent)

@@ -14,8 +14,16 @@ class MergeContentConsumptionFn(MergeTableFn):
 
     table = "content_consumption"
 
+    def setup(self) -> None:
+        """Compile the date format once for the worker."""
+        super().setup()
+        self._dates = TextDates(self._merge.course_date_format)
+
     def work(self, tables: CourseTables, item: MergeEvent) -> TableChange:
         """Merge one event's rows (transforms.rules.content_consumption)."""
+        # The rows before the ledger: another worker may be merging into the from account right now. A ledger that
+        # is newer than the rows makes the account's own counts too small, which the follow-up event of that merge
+        # mends; an older one would make them too large, for good.
         from_rows = tables.content_consumption(item.from_account)
         to_rows = tables.content_consumption(item.to_account)
         from_ledger = tables.ledger(item.from_account)
@@ -27,7 +35,7 @@ class MergeContentConsumptionFn(MergeTableFn):
             to_rows,
             from_ledger,
             to_ledger,
-            dates=TextDates(self._merge.course_date_format),
+            dates=self._dates,
             now=utc_now(),
             ledger=self._merge.merge_ledger,
         )

@@ -13,6 +13,7 @@ from transforms.account_fn import AccountFn, Outcome
 from transforms.elements import MergeEvent, TableFailure, TableMerge
 from transforms.failures import FAILED
 from transforms.metrics import NAMESPACE
+from transforms.outputs import declare_types
 from transforms.settings import CassandraSettings, MergeSettings
 
 
@@ -71,4 +72,5 @@ class MergeTable(beam.PTransform):
 
     def expand(self, events: PCollection) -> DoOutputsTuple:
         """Wire the DoFn and its tagged output."""
-        return events | beam.ParDo(self._fn).with_outputs(FAILED, main="merged")
+        outputs = events | beam.ParDo(self._fn).with_outputs(FAILED, main="merged")
+        return declare_types(outputs, merged=TableMerge, failed=TableFailure)

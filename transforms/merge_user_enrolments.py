@@ -14,13 +14,16 @@ class MergeUserEnrolmentsFn(MergeTableFn):
 
     table = "user_enrolments"
 
+    def setup(self) -> None:
+        """Compile the date format once for the worker."""
+        super().setup()
+        self._dates = TextDates(self._merge.course_date_format)
+
     def work(self, tables: CourseTables, item: MergeEvent) -> TableChange:
         """Merge one event's rows (transforms.rules.enrolments)."""
         from_rows = tables.enrolments(item.from_account)
         to_rows = tables.enrolments(item.to_account)
-        merge = merge_user_enrolments(
-            item.to_account, from_rows, to_rows, dates=TextDates(self._merge.course_date_format)
-        )
+        merge = merge_user_enrolments(item.to_account, from_rows, to_rows, dates=self._dates)
         tables.write_enrolments(merge.writes)
         return TableChange(
             rows_read=len(from_rows) + len(to_rows),

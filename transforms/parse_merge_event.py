@@ -12,6 +12,7 @@ from apache_beam.pvalue import DoOutputsTuple, PCollection, TaggedOutput
 from transforms.elements import FailedEvent, MergeEvent, Source
 from transforms.failures import FAILED, INVALID_EVENT
 from transforms.metrics import NAMESPACE, SKIPPED_EVENTS, TOTAL_EVENTS
+from transforms.outputs import declare_types
 from transforms.strict_json import read_json
 
 ACTION = "merge-user-courses-and-cert"
@@ -145,4 +146,5 @@ class ParseMergeEvent(beam.PTransform):
 
     def expand(self, records: PCollection) -> DoOutputsTuple:
         """Wire the DoFn and its tagged output."""
-        return records | beam.ParDo(ParseMergeEventFn()).with_outputs(FAILED, main="events")
+        outputs = records | beam.ParDo(ParseMergeEventFn()).with_outputs(FAILED, main="events")
+        return declare_types(outputs, events=MergeEvent, failed=FailedEvent)

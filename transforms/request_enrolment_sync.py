@@ -18,6 +18,7 @@ from transforms.failures import DATA_ERROR, FAILED
 from transforms.messages import follow_up_event, sync_request
 from transforms.metrics import FOLLOW_UPS as FOLLOW_UPS_COUNT
 from transforms.metrics import NAMESPACE, SUCCESS_EVENTS, SYNC_REQUESTS
+from transforms.outputs import declare_types
 from transforms.rules.follow_ups import FollowUp, follow_ups
 from transforms.settings import CassandraSettings, MergeSettings
 
@@ -49,13 +50,12 @@ class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
             error = f"The merge log could not be read: {outcome.error}"
             yield TaggedOutput(FAILED, FailedEvent(DATA_ERROR, error, event.source, event.original))
             return
+        action = self._merge.course_batch_updater_action
         for courseid, batchid in outcome.item.enrolments:
-            request = sync_request(event, courseid, batchid, self._merge.course_batch_updater_action, now_ms)
-            yield _record(event.to_account, request)
+            yield _record(event.to_account, sync_request(event, courseid, batchid, action, now_ms))
         for follow_up in outcome.done:
-            yield TaggedOutput(
-                FOLLOW_UPS, _record(follow_up.into_account, follow_up_event(event, follow_up, now_ms))
-            )
+            message = follow_up_event(event, follow_up, now_ms)
+            yield TaggedOutput(FOLLOW_UPS, _record(follow_up.into_account, message))
         self._succeeded.inc()
         self._requested.inc(len(outcome.item.enrolments))
         self._followed_up.inc(len(outcome.done))
@@ -85,8 +85,10 @@ class RequestEnrolmentSync(beam.PTransform):
 
     def expand(self, merged: PCollection) -> DoOutputsTuple:
         """Key by account and wire the DoFn and its tagged outputs."""
-        return (
+        outputs = (
             merged
             | "KeyByToAccount" >> beam.Map(_by_to_account).with_output_types(tuple[str, MergedEvent])
             | "Request" >> beam.ParDo(self._fn).with_outputs(FOLLOW_UPS, FAILED, main="sync_requests")
         )
+        record = tuple[bytes, bytes]
+        return declare_types(outputs, sync_requests=record, follow_ups=record, failed=FailedEvent)

@@ -1,0 +1,123 @@
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam import Create
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.testing.util import assert_that
+from apache_beam.transforms.window import TimestampedValue
+from cassandra import InvalidRequest, OperationTimedOut, Unavailable
+from cassandra.cluster import NoHostAvailable
+from hamcrest import contains_exactly, contains_string, greater_than, matches_regexp
+
+from tests.pipelines import matches, run_pipeline
+from transforms.account_fn import AccountFn, Outcome
+from transforms.course_tables import CourseTables
+from transforms.failures import FAILED
+from transforms.settings import CassandraSettings, MergeSettings
+
+MERGE = MergeSettings(
+    merge_ledger=True,
+    course_date_format="yyyy-MM-dd HH:mm:ss:SSSZ",
+    course_batch_updater_action="batch-enrolment-sync",
+)
+
+ERRORS = {
+    "timed out": OperationTimedOut("late"),
+    "unavailable": Unavailable("too few replicas"),
+    "no host": NoHostAvailable("nobody", {}),
+    "invalid": InvalidRequest("no such column\nat all"),
+    "bug": KeyError("userid"),
+}
+
+attempts: dict[str, int] = {}
+
+
+def cassandra(retry_seconds: float) -> CassandraSettings:
+    """Settings of a Cassandra that the work here never asks for."""
+    return CassandraSettings(
+        hosts=("127.0.0.1",),
+        port=1,
+        keyspace="sunbird_courses",
+        content_consumption_table="user_content_consumption",
+        user_enrolments_table="user_enrolments",
+        user_activity_agg_table="user_activity_agg",
+        consistency_level="LOCAL_QUORUM",
+        local_dc=None,
+        username=None,
+        password_file=None,
+        retry_seconds=retry_seconds,
+    )
+
+
+class FailingFn(AccountFn[tuple[str, int], int]):
+    """Fails with the named error so many times, then succeeds; yields the number of attempts."""
+
+    def work(self, tables: CourseTables, item: tuple[str, int]) -> int:
+        error, times = item
+        attempts[error] = attempts.get(error, 0) + 1
+        if attempts[error] <= times:
+            raise ERRORS[error]
+        return attempts[error]
+
+    def outputs(self, outcome: Outcome[tuple[str, int], int]) -> Iterator[Any]:
+        if outcome.error is None:
+            yield outcome.done
+        else:
+            yield TaggedOutput(FAILED, (outcome.error, attempts[outcome.item[0]]))
+
+
+@pytest.fixture(autouse=True)
+def _no_attempts() -> None:
+    attempts.clear()
+
+
+def run(item: tuple[str, int], done: Any, failed: Any, retry_seconds: float = 30) -> None:
+    def check(pipeline: Any) -> None:
+        outputs = (
+            pipeline
+            | Create([("account", item)])
+            | beam.ParDo(FailingFn(cassandra(retry_seconds), MERGE)).with_outputs(FAILED, main="done")
+        )
+        assert_that(outputs.done, matches(*done), label="done")
+        assert_that(outputs[FAILED], matches(*failed), label="failed")
+
+    run_pipeline(check)
+
+
+@pytest.mark.parametrize("error", ["timed out", "unavailable", "no host"])
+def test_an_error_that_may_pass_is_tried_again_until_it_has_passed(error: str) -> None:
+    run((error, 2), [3], [])
+
+
+def test_an_error_that_does_not_pass_in_time_is_given_up() -> None:
+    error = matches_regexp(r"^Cassandra did not answer within 0.2 s: OperationTimedOut: .*late")
+
+    run(("timed out", 1_000_000), [], [contains_exactly(error, greater_than(1))], retry_seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [("invalid", "InvalidRequest: no such column at all"), ("bug", "KeyError: 'userid'")],
+)
+def test_an_error_that_cannot_pass_is_given_up_at_once_in_one_line(error: str, sentence: str) -> None:
+    run((error, 1), [], [contains_exactly(contains_string(sentence), 1)])
+
+
+def test_outputs_keep_the_timestamps_of_their_inputs() -> None:
+    class Stamp(beam.DoFn):
+        def process(self, element: int, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[tuple[int, float]]:
+            yield element, float(timestamp)
+
+    def check(pipeline: Any) -> None:
+        outputs = (
+            pipeline
+            | Create([TimestampedValue(("account", ("bug", 0)), 1234.5)])
+            | beam.Map(lambda stamped: stamped)
+            | beam.ParDo(FailingFn(cassandra(1), MERGE))
+            | beam.ParDo(Stamp())
+        )
+        assert_that(outputs, matches((1, 1234.5)))
+
+    run_pipeline(check)
