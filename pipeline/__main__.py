@@ -7,18 +7,26 @@ import sys
 
 from rich.console import Console
 
-from pipeline.settings import ConfigError, resolve
+from pipeline.errors import ConfigError
+from pipeline.logs import configure_logging
 
 
 def main() -> int:
     """Run the job; returns the process's exit code: 0 done, 2 wrong configuration, 130 interrupted."""
-    console = Console(stderr=True, highlight=False)
+    configure_logging()
+    # Only now: Beam logs while it is imported.
+    from pipeline.settings import print_config, read_configuration
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        settings = resolve(sys.argv[1:], os.environ)
-        # Beam takes seconds to import, which --help and refusals need not wait for.
+        configuration = read_configuration(sys.argv[1:], os.environ)
+        if configuration.command_line.print_config:
+            print_config(configuration, Console())
+            configuration.settings()
+            return 0
         from pipeline.run import run_backlog
 
-        metrics = run_backlog(settings, console)
+        metrics = run_backlog(configuration.settings(), console)
     except ConfigError as e:
         console.print(str(e), style="red", markup=False)
         return 2

@@ -117,6 +117,7 @@ def open_backlog(kafka: KafkaSettings) -> Iterator[Backlog]:
     """Connect to the broker and take the group's backlog of now."""
     consumer = KafkaConsumer(
         bootstrap_servers=kafka.broker_servers.split(","),
+        bootstrap_timeout_ms=_TIMEOUT_MS // 2,
         group_id=kafka.group_id,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

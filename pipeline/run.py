@@ -51,7 +51,7 @@ def run_backlog(settings: Settings, console: Console) -> RunMetrics:
         with open_backlog(settings.kafka) as backlog, SubprocessServer.cache_subprocesses():
             return _run_passes(settings, backlog, console)
     except KafkaError as e:
-        msg = f"kafka.broker-servers: Kafka at {settings.kafka.broker_servers} did not answer: {e}"
+        msg = f"kafka.broker-servers: {settings.kafka.broker_servers} cannot be used: {e}"
         raise ConfigError(msg) from e
 
 
@@ -68,7 +68,9 @@ def check_tables(settings: Settings) -> None:
     except MissingTableError as e:
         raise ConfigError(str(e)) from e
     except (NoHostAvailable, DriverException) as e:
-        msg = f"lms-cassandra.host: Cassandra at {','.join(cassandra.hosts)}:{cassandra.port} did not answer: {e}"
+        # The driver has an error for each host; what it says before them is that there are some.
+        errors = "; ".join(map(str, e.errors.values())) if isinstance(e, NoHostAvailable) else str(e)
+        msg = f"lms-cassandra.host: {','.join(cassandra.hosts)}:{cassandra.port} cannot be used: {errors}"
         raise ConfigError(msg) from e
     finally:
         tables.close()

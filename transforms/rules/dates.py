@@ -42,8 +42,8 @@ class TextDates:
         """Take `course.date.format`.
 
         Args:
-            pattern: as of Java's SimpleDateFormat, with yyyy, MM, dd, HH, mm, ss, SSS, Z or X to XXX, or one letter
-                where a number has no leading zeros; quoted text; and any characters that are not letters.
+            pattern: as of Java's SimpleDateFormat: yyyy, MM, dd, HH, mm, ss and SSS, or one letter where a number
+                has no leading zeros; Z, X, XX or XXX; quoted text; and any characters that are not letters.
 
         Raises:
             ValueError: if the pattern has other letters, or a field twice, or lacks year, month or day.
