@@ -45,6 +45,7 @@ def _parse(path: str, environ: Mapping[str, str]) -> ConfigTree:
         return False
 
     logger = logging.getLogger("pyhocon.config_parser")
+    logger.setLevel(logging.WARNING)  # else a root logger that is set to errors only would hide it from the filter
     logger.addFilter(note_missing_include)
     text = ""
     try:

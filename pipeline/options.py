@@ -54,8 +54,6 @@ _FLINK_OPTIONS = frozenset(
 """Options of Beam's Java Flink runner. Beam's Python side hears of them only at submission, from the job
 server, so they are named here for a typo to be refused before it."""
 
-_FLINK_RUNNERS = {"FlinkRunner", "PortableRunner"}
-
 
 class MergeOptions(PipelineOptions):
     """The options of this job.
@@ -116,7 +114,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
         config_file=given.config_file,
         print_config=given.print_config,
         beam_args=tuple(beam_args),
-        problems=tuple(_problems(not_understood, everything, on_flink=all_given.runner in _FLINK_RUNNERS)),
+        problems=tuple(_problems(not_understood, everything, on_flink=_is_flink(all_given.runner))),
     )
 
 
@@ -144,6 +142,11 @@ def _parser_of_everything() -> argparse.ArgumentParser:
     return parser
 
 
+def _is_flink(runner: str | None) -> bool:
+    """Whether a job server takes the options; Beam knows a runner by its path, its name or the start of it."""
+    return (runner or "").lower().removesuffix("runner").endswith(("flink", "portable"))
+
+
 def _help(variable: Variable) -> str:
     facts = [f"default: {variable.default or 'none'}"]
     if variable.key is not None:
@@ -163,7 +166,7 @@ def _problems(not_understood: Sequence[str], parser: argparse.ArgumentParser, *,
         elif option in _FLINK_OPTIONS and not on_flink:
             problems.append(f"{option} is an option of the Flink runner: give --runner=FlinkRunner too.")
         elif option not in _FLINK_OPTIONS:
-            near = difflib.get_close_matches(option, [*known, *_FLINK_OPTIONS], n=1)
+            near = difflib.get_close_matches(option.lower(), [*known, *_FLINK_OPTIONS], n=1)
             advice = f"did you mean {near[0]}?" if near else "see --help."
             problems.append(f"{option} is not an option: {advice}")
         after_option = option.startswith("-") and "=" not in argument
