@@ -1,0 +1,178 @@
+"""What holds for every history of merges, whatever the rules of a column are."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from copy import deepcopy
+from itertools import count
+from random import Random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.histories import ACCOUNTS, HISTORIES, events, tables
+from tests.memory_tables import (
+    ACTIVITY_AGG,
+    CONTENT_CONSUMPTION,
+    ENROLMENTS,
+    KEYS,
+    LEDGER,
+    MemoryTables,
+    Rows,
+    comparable,
+)
+from transforms.elements import MergeEvent
+from transforms.rules.content_consumption import MAX_INT
+
+_COUNT = st.integers(0, 3) | st.sampled_from([MAX_INT, MAX_INT - 1, MAX_INT // 2])
+_RANDOM = st.integers(0, 2**32).map(Random)
+_COUNTERS = ("viewcount", "completedcount")
+
+
+def _counts(rows: Rows, counter: str) -> dict[Any, dict[str, int]]:
+    counts: dict[Any, dict[str, int]] = defaultdict(dict)
+    for row in rows[CONTENT_CONSUMPTION]:
+        if row.get(counter) is not None:
+            counts[row["courseid"], row["batchid"], row["contentid"]][row["userid"]] = row[counter]
+    return counts
+
+
+def _sums(rows: Rows, counter: str, reached: dict[str, set[str]]) -> dict[Any, dict[str, int]]:
+    """What each account counts once the histories of `reached` have reached it."""
+    return {
+        content: {
+            account: min(sum(own[a] for a in reached[account] & own.keys()), MAX_INT)
+            for account in ACCOUNTS
+            if reached[account] & own.keys()
+        }
+        for content, own in _counts(rows, counter).items()
+    }
+
+
+def _reached(merges: Iterable[MergeEvent]) -> dict[str, set[str]]:
+    """Whose history reaches whom by these merges, in this order."""
+    reached = {account: {account} for account in ACCOUNTS}
+    for event in merges:
+        reached[event.to_account] |= reached[event.from_account]
+    return reached
+
+
+@HISTORIES
+@given(tables(count=_COUNT), events(max_size=12))
+def test_each_count_is_the_sum_of_the_own_counts_that_reached_it(rows: Rows, merges: list[MergeEvent]) -> None:
+    memory = MemoryTables(rows)
+    for event in merges:
+        memory.merge(event)  # and not its follow-ups: this is about the merges alone
+    for counter in _COUNTERS:
+        assert _counts(memory.export(), counter) == _sums(rows, counter, _reached(merges))
+
+
+@HISTORIES
+@given(tables(count=_COUNT), events(), _RANDOM)
+def test_with_follow_ups_each_count_has_the_own_counts_of_all_upstream(
+    rows: Rows, merges: list[MergeEvent], random: Random
+) -> None:
+    memory = MemoryTables(rows)
+    memory.merge_overlapping(merges, random)
+    upstream = _reached(merges * len(ACCOUNTS))  # as often as the longest chain may need
+    for counter in _COUNTERS:
+        assert _counts(memory.export(), counter) == _sums(rows, counter, upstream)
+
+
+@HISTORIES
+@given(tables(), events(), st.data())
+def test_any_order_and_any_repeats_end_in_the_same_tables(
+    rows: Rows, merges: list[MergeEvent], data: st.DataObject
+) -> None:
+    repeats = data.draw(st.lists(st.sampled_from(merges), max_size=3))
+    one, another = MemoryTables(rows), MemoryTables(rows)
+    one.merge_all(merges)
+    another.merge_all(data.draw(st.permutations(merges + repeats)))
+    assert comparable(another.export()) == comparable(one.export())
+
+
+@HISTORIES
+@given(tables(), events(), _RANDOM)
+def test_overlapping_merges_end_in_the_same_tables(rows: Rows, merges: list[MergeEvent], random: Random) -> None:
+    one, another = MemoryTables(rows), MemoryTables(rows)
+    one.merge_all(merges)
+    another.merge_overlapping(merges + merges[:2], random)
+    assert comparable(another.export()) == comparable(one.export())
+
+
+@HISTORIES
+@given(tables(excepted=True), events())
+def test_merging_twice_equals_merging_once(rows: Rows, merges: list[MergeEvent]) -> None:
+    clock = count(10)
+    memory = MemoryTables(rows, clock=lambda: next(clock))
+    for event in merges:
+        memory.merge(event)
+        once = memory.export()
+        memory.merge(event)
+        twice = memory.export()
+        assert comparable(twice, ignore={"merged_on"}) == comparable(once, ignore={"merged_on"})
+
+
+@HISTORIES
+@given(tables(excepted=True), events(max_size=3), st.booleans())
+def test_the_rows_of_all_but_the_to_account_stay_as_they_were(
+    rows: Rows, merges: list[MergeEvent], ledger: bool
+) -> None:
+    memory = MemoryTables(rows, ledger=ledger)
+    for event in merges:
+        before = memory.export()
+        copy = deepcopy(before)
+        memory.merge(event)
+        after = memory.export()
+        for table in (CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG, LEDGER):
+            account = "user_id" if table == ACTIVITY_AGG else "userid"
+            others = [row for row in before[table] if row[account] != event.to_account]
+            assert str([row for row in after[table] if row[account] != event.to_account]) == str(others)
+        assert str(before) == str(copy), "rows that were read were changed in place"
+
+
+_EARLIER = ("completedon", "enrolled_date")
+_MAY_GET_SMALLER = {
+    "enrolleddate",  # the earlier
+    "progressdetails",  # from the side whose time is later, like the next two
+    "lastreadcontentid",
+    "lastreadcontentstatus",
+    "lastaccesstime",  # as strings; the later as instants
+    "lastcompletedtime",
+    "lastupdatedtime",
+}
+
+
+@HISTORIES
+@given(tables(excepted=True), events())
+def test_no_value_of_the_primary_gets_smaller(rows: Rows, merges: list[MergeEvent]) -> None:
+    memory = MemoryTables(rows)
+    for event in merges:
+        before = memory.export()
+        memory.merge(event)
+        after = {
+            table: {tuple(row[c] for c in KEYS[table]): row for row in table_rows}
+            for table, table_rows in memory.export().items()
+        }
+        for table, table_rows in before.items():
+            for row in table_rows:
+                for column in row.keys() - _MAY_GET_SMALLER:
+                    new = after[table][tuple(row[c] for c in KEYS[table])][column]
+                    assert _not_smaller(column, row[column], new), (column, row[column], new)
+
+
+def _not_smaller(column: str, old: Any, new: Any) -> bool:
+    if column in _EARLIER:
+        return bool(new <= old)
+    if isinstance(old, dict):
+        # max_score goes with its score.
+        return all(k.startswith("max_score:") or _not_smaller(column, v, new[k]) for k, v in old.items())
+    if isinstance(old, list):
+        return {_identity(item) for item in old} <= {_identity(item) for item in new}
+    return bool(new >= old or old != old)
+
+
+def _identity(item: Any) -> Any:
+    if isinstance(item, dict):
+        return item.get("identifier") or item["name"]
+    return item[:18]  # of the details that are drawn, up to the attempt_id
