@@ -1,0 +1,88 @@
+"""The command line behind run_local.sh."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from local.console import console
+from local.errors import LocalError
+from local.settings import LocalSettings, read_settings
+
+_COMMANDS = {
+    "demo": "load a small data set, merge it and show what happened (the default)",
+    "up": "start Kafka and Cassandra, create schema and topics",
+    "down": "stop them; their data stays",
+    "status": "show what is up; exit code 1 if anything is not",
+    "run": "run the pipeline against what is up; ARGS are its options (run --help lists them)",
+    "test": "run the tests on services of their own; ARGS are pytest's",
+}
+_TAKE_ARGS = ("run", "test")
+_EPILOG = """\
+environment variables:
+  KAFKA_PORT      where Kafka listens on 127.0.0.1 (default 9092)
+  CASSANDRA_PORT  where Cassandra listens on 127.0.0.1 (default 9042)
+  DATA_DIR        the folder for the venv, jars, data and logs (default .local in the project)
+  JAVA_HOME       the JDK 17 to use (default: the java on the PATH)
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a command; returns the process's exit code."""
+    parser = _parser()
+    options, args = parser.parse_known_args(argv[:1])
+    args = [*args, *argv[1:]]
+    if args and options.command not in _TAKE_ARGS:
+        parser.error(f"{options.command} takes no arguments: {' '.join(args)}")
+    try:
+        return _dispatch(options.command, read_settings(os.environ), args)
+    except LocalError as e:
+        console.print(str(e), style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted.")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run_local.sh",
+        description="The merge job on this machine, with a real Kafka and a real Cassandra.",
+        epilog="commands:\n"
+        + "".join(f"  {command:<8}{what}\n" for command, what in _COMMANDS.items())
+        + "\n"
+        + _EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [COMMAND] [ARGS ...]",
+    )
+    parser.add_argument("command", nargs="?", choices=_COMMANDS, default="demo", help=argparse.SUPPRESS)
+    return parser
+
+
+def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int:
+    # Imported only now, so that --help and refusals need not wait for the drivers.
+    from local import commands
+
+    match command:
+        case "demo":
+            from local.demo import demo
+
+            return commands.up(settings) or demo(settings)
+        case "run":
+            from local.run import run
+
+            return run(settings, args)
+        case "test":
+            return commands.test(settings, args)
+        case "up":
+            return commands.up(settings)
+        case "down":
+            return commands.down(settings)
+        case _:
+            return commands.status(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

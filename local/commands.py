@@ -1,0 +1,79 @@
+"""The commands of run_local.sh, apart from the demo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from rich.table import Table
+
+from local import jars, schema, topics
+from local.console import console, step
+from local.services import services
+from local.settings import PROJECT, LocalSettings
+
+
+def up(settings: LocalSettings) -> int:
+    """Bring everything up that is not; whatever goes wrong, what this call has started is stopped again.
+
+    Raises:
+        LocalError: if something does not come up.
+    """
+    found = services(settings)
+    for service in found:
+        service.check_port()
+    jars.resolve_all(settings)
+    with ExitStack() as undo:
+        starting = [service for service in found if not service.is_running()]
+        for service in starting:
+            undo.callback(service.stop)
+            service.start()
+        for service in found:
+            with step(f"Waiting for {service.name}", f"{service.name} answers at {service.address}"):
+                service.wait_ready()
+        schema.create(settings)
+        topics.create(settings)
+        undo.pop_all()
+    if not starting:
+        console.print("Kafka and Cassandra were up already.")
+    return 0
+
+
+def down(settings: LocalSettings) -> int:
+    """Stop whatever is up."""
+    for service in services(settings):
+        was_running = service.is_running()
+        with console.status(f"Stopping {service.name} …"):
+            service.stop()
+        console.print(f"{service.name} {'is stopped' if was_running else 'was not up'}.")
+    return 0
+
+
+def status(settings: LocalSettings) -> int:
+    """Show the state of each service; returns 0 if all are up, else 1."""
+    table = Table("service", "state", "address", "pid", "log")
+    ready = []
+    for service in services(settings):
+        ready.append(service.is_ready())
+        state = "up" if ready[-1] else "not answering" if service.is_running() else "down"
+        table.add_row(service.name, state, service.address, str(service.pid or ""), str(service.log))
+    console.print(table)
+    return 0 if all(ready) else 1
+
+
+def test(settings: LocalSettings, args: Sequence[str]) -> int:
+    """Run the tests, which start the services they need; returns pytest's exit code."""
+    jars.resolve_all(settings)
+    return foreground([sys.executable, "-m", "pytest", *args])
+
+
+def foreground(command: Sequence[str]) -> int:
+    """Run a command to its end; Ctrl-C reaches it too, and it is left the time to clean up."""
+    with subprocess.Popen(command, cwd=PROJECT) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue

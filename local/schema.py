@@ -1,0 +1,58 @@
+"""The keyspace and the tables, in a local Cassandra."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
+from cassandra.query import dict_factory
+
+from local.settings import HOST, PROJECT, LocalSettings
+
+KEYSPACE = "sunbird_courses"
+PLATFORM_TABLES = PROJECT / "local" / "sunbird_courses.cql"
+MERGE_TABLES = PROJECT / "pipeline" / "merge_tables.cql"
+
+_PROTOCOL_VERSION = 5
+_REQUEST_TIMEOUT_S = 60
+
+
+@contextmanager
+def connect(settings: LocalSettings, keyspace: str | None = KEYSPACE) -> Iterator[Session]:
+    """A session whose rows are dicts; it finds Cassandra again soon after that was down."""
+    profile = ExecutionProfile(
+        load_balancing_policy=RoundRobinPolicy(), row_factory=dict_factory, request_timeout=_REQUEST_TIMEOUT_S
+    )
+    cluster = Cluster(
+        [HOST],
+        port=settings.cassandra_port,
+        protocol_version=_PROTOCOL_VERSION,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        reconnection_policy=ConstantReconnectionPolicy(delay=0.5, max_attempts=None),
+        # Else each batch waits for a delayed ACK.
+        sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+    )
+    try:
+        yield cluster.connect(keyspace)
+    finally:
+        cluster.shutdown()
+
+
+def create(settings: LocalSettings) -> None:
+    """Create what is missing of the keyspace and the tables, the platform's and ours."""
+    with connect(settings, keyspace=None) as session:
+        apply(session, PLATFORM_TABLES)
+        session.set_keyspace(KEYSPACE)
+        apply(session, MERGE_TABLES)
+
+
+def apply(session: Session, cql_file: Path) -> None:
+    """Execute the statements of a file, each of which ends with a semicolon at the end of a line."""
+    for statement in re.split(r";\s*$", cql_file.read_text(), flags=re.MULTILINE):
+        if statement.strip():
+            session.execute(statement)

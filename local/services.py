@@ -1,0 +1,126 @@
+"""Kafka and Cassandra: how each is configured, started and asked whether it is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from string import Template
+
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from local import jars, ports, schema
+from local.errors import LocalError
+from local.service import Service
+from local.settings import PROJECT, LocalSettings
+
+_CONFIG = PROJECT / "local" / "config"
+_KAFKA_CLUSTER_ID = "MergeUserCoursesLocalA"
+
+
+def services(settings: LocalSettings) -> tuple[Service, Service]:
+    """Kafka and Cassandra."""
+    return kafka(settings), cassandra(settings)
+
+
+def kafka(settings: LocalSettings) -> Service:
+    """A Kafka broker that is its own controller."""
+    return Service(
+        "Kafka",
+        settings,
+        port=settings.kafka_port,
+        port_variable="KAFKA_PORT",
+        prepare=lambda: _prepare_kafka(settings),
+        answers=lambda: _kafka_answers(settings),
+    )
+
+
+def cassandra(settings: LocalSettings) -> Service:
+    """A Cassandra node."""
+    return Service(
+        "Cassandra",
+        settings,
+        port=settings.cassandra_port,
+        port_variable="CASSANDRA_PORT",
+        prepare=lambda: _prepare_cassandra(settings),
+        answers=lambda: _cassandra_answers(settings),
+    )
+
+
+def _prepare_kafka(settings: LocalSettings) -> list[str]:
+    data = _data_dir(settings, "kafka")
+    (controller_port,) = ports.free_ports(1)
+    properties = _configure(
+        settings,
+        "server.properties",
+        {"port": settings.kafka_port, "controller_port": controller_port, "data": data},
+    )
+    class_path = jars.class_path(settings, "kafka")
+    java = [_java(), "-Xmx512m", "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", class_path]
+    if not (data / "meta.properties").exists():
+        format_data = ["kafka.tools.StorageTool", "format", "-t", _KAFKA_CLUSTER_ID, "-c", str(properties)]
+        formatted = subprocess.run(
+            [*java, *format_data], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if formatted.returncode:
+            msg = f"Kafka could not format {data}; remove that folder and try again: {formatted.stdout.strip()}"
+            raise LocalError(msg)
+    return [*java, "kafka.Kafka", str(properties)]
+
+
+def _prepare_cassandra(settings: LocalSettings) -> list[str]:
+    data = _data_dir(settings, "cassandra")
+    (storage_port,) = ports.free_ports(1)
+    yaml = _configure(settings, "cassandra.yaml", {"port": settings.cassandra_port, "storage_port": storage_port})
+    return [
+        _java(),
+        f"@{_CONFIG / 'cassandra-java.args'}",
+        f"-Dcassandra.config={yaml.as_uri()}",
+        f"-Dcassandra.storagedir={data}",
+        f"-Dlogback.configurationFile={_CONFIG / 'cassandra-logback.xml'}",
+        *("-cp", jars.class_path(settings, "cassandra")),
+        "org.apache.cassandra.service.CassandraDaemon",
+    ]
+
+
+def _kafka_answers(settings: LocalSettings) -> bool:
+    try:
+        client = KafkaAdminClient(bootstrap_servers=settings.kafka_address)
+    except KafkaError:
+        return False
+    try:
+        return bool(client.describe_cluster()["brokers"])
+    except KafkaError:
+        return False
+    finally:
+        client.close()
+
+
+def _cassandra_answers(settings: LocalSettings) -> bool:
+    try:
+        with schema.connect(settings, keyspace="system") as session:
+            session.execute("SELECT key FROM local")
+    except (NoHostAvailable, DriverException):
+        return False
+    return True
+
+
+def _data_dir(settings: LocalSettings, name: str) -> Path:
+    data = settings.data_dir / "data" / name
+    data.mkdir(parents=True, exist_ok=True)
+    return data
+
+
+def _configure(settings: LocalSettings, name: str, values: dict[str, object]) -> Path:
+    """Fill in a configuration file; returns where it is written."""
+    path = settings.data_dir / "run" / name
+    path.write_text(Template((_CONFIG / name).read_text()).substitute(values))
+    return path
+
+
+def _java() -> str:
+    java_home = os.environ.get("JAVA_HOME")
+    return f"{java_home}/bin/java" if java_home else "java"

@@ -1,0 +1,63 @@
+"""The real services of the tests: a Kafka and a Cassandra of their own, started once, when a test first asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from cassandra.cluster import Session
+
+from local import jars, ports, schema, services, topics
+from local.service import Service
+from local.settings import LocalSettings, read_settings
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[LocalSettings]:
+    """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
+    shared = read_settings(os.environ)
+    kafka_port, cassandra_port = ports.free_ports(2)
+    settings = dataclasses.replace(
+        shared, data_dir=shared.data_dir / "test", kafka_port=kafka_port, cassandra_port=cassandra_port
+    )
+    shared.data_dir.mkdir(parents=True, exist_ok=True)
+    with (shared.data_dir / "test.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.exit(f"Other tests are running in {settings.data_dir}; wait for them, or set DATA_DIR.")
+        for service in services.services(settings):  # of a run that was killed
+            service.stop()
+        shutil.rmtree(settings.data_dir, ignore_errors=True)
+        jars.resolve_all(shared)
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def kafka_service(settings: LocalSettings) -> Iterator[Service]:
+    """A Kafka with the job's topics."""
+    service = services.kafka(settings)
+    with service.running():
+        topics.create(settings)
+        yield service
+
+
+@pytest.fixture(scope="session")
+def cassandra_service(settings: LocalSettings) -> Iterator[Service]:
+    """A Cassandra with the keyspace and all tables."""
+    service = services.cassandra(settings)
+    with service.running():
+        schema.create(settings)
+        yield service
+
+
+@pytest.fixture(scope="session")
+def cassandra_session(settings: LocalSettings, cassandra_service: Service) -> Iterator[Session]:
+    """A session on the keyspace, whose rows are dicts; it survives a restart of Cassandra."""
+    assert cassandra_service.is_running()
+    with schema.connect(settings) as session:
+        yield session
