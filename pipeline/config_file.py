@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pyhocon import ConfigFactory, ConfigTree
-from pyhocon.config_tree import NoneValue
 from pyhocon.exceptions import ConfigException
 from pyparsing import ParseBaseException
 
@@ -28,7 +27,7 @@ def read_config_file(path: str, keys: Iterable[str], environ: Mapping[str, str])
         ConfigError: if the file or one it includes cannot be read, or a value is neither text nor number.
     """
     nodes = dict(_nodes(_parse(path, environ)))
-    found = {key: nodes[key] for key in keys if not isinstance(nodes.get(key), NoneValue | None)}
+    found = {key: nodes[key] for key in keys if nodes.get(key) is not None}
     if wrong := [key for key, value in found.items() if not _is_plain(value)]:
         lines = [f"{key} in {path} is neither text nor a number: put its value in quotes." for key in wrong]
         raise ConfigError("\n".join(lines))
@@ -65,7 +64,7 @@ def _parse(path: str, environ: Mapping[str, str]) -> ConfigTree:
         raise ConfigError(msg) from e
     except ParseBaseException as e:
         file = path if e.pstr == text else f"a file that {path} includes"
-        line = e.line.strip() or e.pstr[: e.loc].rstrip().rpartition("\n")[2].strip()
+        line = e.line.strip() or e.pstr.rstrip().rpartition("\n")[2].strip()
         msg = (
             f"--config_file: {file} is not valid HOCON in or before line {e.lineno}, near {line!r}: "
             "correct it (text with braces or commas needs quotes)."

@@ -151,7 +151,7 @@ def _help(variable: Variable) -> str:
     facts = [f"default: {variable.default or 'none'}"]
     if variable.key is not None:
         facts += [f"environment: {variable.environment}", f"config key: {variable.key}"]
-    return f"{variable.help} ({'; '.join(facts)})".replace("%", "%%")
+    return f"{variable.help} ({'; '.join(facts)})"
 
 
 def _problems(not_understood: Sequence[str], parser: argparse.ArgumentParser, *, on_flink: bool) -> list[str]:

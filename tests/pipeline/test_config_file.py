@@ -168,6 +168,11 @@ def test_the_environment_is_substituted(
     assert folder.read(text, environ).get("kafka.groupId") == group
 
 
+def test_the_environment_has_no_dotted_keys(folder: Folder) -> None:
+    """What such a variable means is said by the table of variables, not by the file."""
+    assert folder.read("task.parallelism = 1", {"kafka.groupId": "g"}) == {}
+
+
 def test_substitution_knows_the_given_environment_only(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUP", "of the process")
     assert folder.read("kafka.groupId = ${?GROUP}", {"GROUP": "given"}) == {"kafka.groupId": "given"}
