@@ -7,6 +7,7 @@ from transforms.elements import MergeEvent
 from transforms.merge_table import MergeTable, MergeTableFn, TableChange
 from transforms.rules.content_consumption import merge_content_consumption
 from transforms.rules.dates import TextDates
+from transforms.rules.rows import Row
 
 
 class MergeContentConsumptionFn(MergeTableFn):
@@ -21,13 +22,8 @@ class MergeContentConsumptionFn(MergeTableFn):
 
     def work(self, tables: CourseTables, item: MergeEvent) -> TableChange:
         """Merge one event's rows (transforms.rules.content_consumption)."""
-        # The rows before the ledger: another worker may be merging into the from account right now. A ledger that
-        # is newer than the rows makes the account's own counts too small, which the follow-up event of that merge
-        # mends; an older one would make them too large, for good.
-        from_rows = tables.content_consumption(item.from_account)
-        to_rows = tables.content_consumption(item.to_account)
-        from_ledger = tables.ledger(item.from_account)
-        to_ledger = tables.ledger(item.to_account)
+        from_rows, from_ledger = _content_of_one_moment(tables, item.from_account)
+        to_rows, to_ledger = tables.content_consumption(item.to_account), tables.ledger(item.to_account)
         batches = merge_content_consumption(
             item.from_account,
             item.to_account,
@@ -44,6 +40,20 @@ class MergeContentConsumptionFn(MergeTableFn):
             rows_read=len(from_rows) + len(to_rows) + len(from_ledger) + len(to_ledger),
             rows_written=sum(len(batch.rows) + len(batch.ledger) for batch in batches),
         )
+
+
+def _content_of_one_moment(tables: CourseTables, account: str) -> tuple[list[Row], list[Row]]:
+    """The account's rows and its ledger, such that no other merge wrote to the ledger between the two reads.
+
+    Another worker may be merging into the account right now, and no read spans two tables. Rows that are older
+    than the ledger make the account's own counts too small, rows that are newer too large, and either may stay.
+    """
+    ledger = tables.ledger(account)
+    while True:
+        rows = tables.content_consumption(account)
+        before, ledger = ledger, tables.ledger(account)
+        if ledger == before:
+            return rows, ledger
 
 
 class MergeContentConsumption(MergeTable):

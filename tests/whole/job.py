@@ -1,0 +1,162 @@
+"""One job of a test, with topics and a keyspace of its own: publish, run, look at what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.utils.subprocess_server import SubprocessServer
+from cassandra.cluster import Session
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from rich.console import Console
+
+from local.settings import HOST, PROJECT, LocalSettings
+from pipeline.report import RunMetrics
+from pipeline.run import run_backlog
+from pipeline.settings import resolve
+from tests.memory_tables import KEYS
+
+Row = dict[str, Any]
+Message = Any
+"""bytes and None are published as they are, anything else as JSON."""
+
+
+@dataclass
+class Job:
+    """A job on real Kafka and Cassandra.
+
+    Attributes:
+        services: where they are.
+        session: a session on the job's keyspace, which is named like env.
+        env: fills {{env}} in the names of topics and group.
+        partitions: how many the input topic has.
+        options: further options of the pipeline.
+    """
+
+    services: LocalSettings
+    session: Session
+    env: str
+    partitions: int
+    options: list[str]
+
+    def __post_init__(self) -> None:
+        self.input_topic = f"{self.env}.lms.user.account.merge"
+        self.failed_topic = f"{self.env}.learning.events.failed"
+        self.sync_topic = f"{self.env}.coursebatch.job.request"
+        self.group = f"{self.env}-merge-courses-group"
+        admin = KafkaAdminClient(bootstrap_servers=self.services.kafka_address)
+        try:
+            admin.create_topics(
+                [NewTopic(self.input_topic, self.partitions, 1)]
+                + [NewTopic(topic, 1, 1) for topic in (self.failed_topic, self.sync_topic)]
+            )
+        finally:
+            admin.close()
+
+    @property
+    def argv(self) -> list[str]:
+        """The pipeline's command line."""
+        return [
+            "--runner=DirectRunner",
+            f"--env={self.env}",
+            f"--kafka_broker_servers={self.services.kafka_address}",
+            f"--kafka_expansion_service_jar={self.services.expansion_service_jar}",
+            f"--lms_cassandra_host={HOST}",
+            f"--lms_cassandra_port={self.services.cassandra_port}",
+            f"--lms_cassandra_keyspace={self.session.keyspace}",
+            *self.options,
+        ]
+
+    def publish(self, messages: Iterable[Message], *, partition: int | None = None) -> None:
+        """Publish to the input topic: to one partition, or to all in turn."""
+        producer = KafkaProducer(bootstrap_servers=self.services.kafka_address)
+        try:
+            for i, message in enumerate(messages):
+                to = i % self.partitions if partition is None else partition
+                raw = message if message is None or isinstance(message, bytes) else json.dumps(message).encode()
+                # kafka-python sends no record that has neither key nor value.
+                key = b"tombstone" if raw is None else None
+                producer.send(self.input_topic, raw, key=key, partition=to)
+            producer.flush()
+        finally:
+            producer.close()
+
+    def run(self) -> RunMetrics:
+        """Merge the backlog, in this process, with one expansion service for all runs of the session."""
+        with SubprocessServer.cache_subprocesses():
+            return run_backlog(resolve(self.argv, {}), Console(quiet=True))
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start the command in a process of its own, the leader of its group."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *self.argv],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def failed(self) -> list[dict[str, Any]]:
+        """All failed events."""
+        return self._read(self.failed_topic)
+
+    def sync_requests(self) -> list[dict[str, Any]]:
+        """All sync requests."""
+        return self._read(self.sync_topic)
+
+    def lag(self) -> int:
+        """How many records the group has left."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.services.kafka_address, group_id=self.group, enable_auto_commit=False
+        )
+        try:
+            partitions = [TopicPartition(self.input_topic, p) for p in range(self.partitions)]
+            ends = consumer.end_offsets(partitions)
+            return sum(ends[p] - (consumer.committed(p) or 0) for p in partitions)
+        finally:
+            consumer.close()
+
+    def insert(self, rows: dict[str, list[Row]]) -> None:
+        """Insert rows by table."""
+        for table, table_rows in rows.items():
+            for row in table_rows:
+                columns, marks = ", ".join(row), ", ".join("%s" for _ in row)
+                self.session.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))
+
+    def rows(self) -> dict[str, list[Row]]:
+        """All rows of all tables."""
+        return {table: [_plain(row) for row in self.session.execute(f"SELECT * FROM {table}")] for table in KEYS}
+
+    def _read(self, topic: str) -> list[dict[str, Any]]:
+        consumer = KafkaConsumer(bootstrap_servers=self.services.kafka_address, auto_offset_reset="earliest")
+        try:
+            partition = TopicPartition(topic, 0)
+            consumer.assign([partition])
+            consumer.seek_to_beginning(partition)
+            end = consumer.end_offsets([partition])[partition]
+            records = []
+            while consumer.position(partition) < end:
+                for polled in consumer.poll(timeout_ms=1_000).values():
+                    records += [json.loads(record.value) for record in polled]
+            return records
+        finally:
+            consumer.close()
+
+
+def _plain(row: Row) -> Row:
+    """The driver's own map type as dicts."""
+    return {column: _plain_value(value) for column, value in row.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain_value(item) for item in value]
+    return dict(value) if hasattr(value, "items") else value
