@@ -10,7 +10,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.histories import ACCOUNTS, HISTORIES, events, tables
+from tests.histories import (
+    ACCOUNTS,
+    HISTORIES,
+    TABLES,
+    TABLES_WITH_EXCEPTIONS,
+    TABLES_WITH_HUGE_COUNTS,
+    events,
+)
 from tests.memory_tables import (
     ACTIVITY_AGG,
     CONTENT_CONSUMPTION,
@@ -24,7 +31,6 @@ from tests.memory_tables import (
 from transforms.elements import MergeEvent
 from transforms.rules.content_consumption import MAX_INT
 
-_COUNT = st.integers(0, 3) | st.sampled_from([MAX_INT, MAX_INT - 1, MAX_INT // 2])
 _RANDOM = st.integers(0, 2**32).map(Random)
 _COUNTERS = ("viewcount", "completedcount")
 
@@ -58,7 +64,7 @@ def _reached(merges: Iterable[MergeEvent]) -> dict[str, set[str]]:
 
 
 @HISTORIES
-@given(tables(count=_COUNT), events(max_size=12))
+@given(TABLES_WITH_HUGE_COUNTS, events(max_size=12))
 def test_each_count_is_the_sum_of_the_own_counts_that_reached_it(rows: Rows, merges: list[MergeEvent]) -> None:
     memory = MemoryTables(rows)
     for event in merges:
@@ -68,7 +74,7 @@ def test_each_count_is_the_sum_of_the_own_counts_that_reached_it(rows: Rows, mer
 
 
 @HISTORIES
-@given(tables(count=_COUNT), events(), _RANDOM)
+@given(TABLES_WITH_HUGE_COUNTS, events(), _RANDOM)
 def test_with_follow_ups_each_count_has_the_own_counts_of_all_upstream(
     rows: Rows, merges: list[MergeEvent], random: Random
 ) -> None:
@@ -80,7 +86,7 @@ def test_with_follow_ups_each_count_has_the_own_counts_of_all_upstream(
 
 
 @HISTORIES
-@given(tables(), events(), st.data())
+@given(TABLES, events(), st.data())
 def test_any_order_and_any_repeats_end_in_the_same_tables(
     rows: Rows, merges: list[MergeEvent], data: st.DataObject
 ) -> None:
@@ -92,7 +98,7 @@ def test_any_order_and_any_repeats_end_in_the_same_tables(
 
 
 @HISTORIES
-@given(tables(), events(), _RANDOM)
+@given(TABLES, events(), _RANDOM)
 def test_overlapping_merges_end_in_the_same_tables(rows: Rows, merges: list[MergeEvent], random: Random) -> None:
     one, another = MemoryTables(rows), MemoryTables(rows)
     one.merge_all(merges)
@@ -101,7 +107,7 @@ def test_overlapping_merges_end_in_the_same_tables(rows: Rows, merges: list[Merg
 
 
 @HISTORIES
-@given(tables(excepted=True), events())
+@given(TABLES_WITH_EXCEPTIONS, events())
 def test_merging_twice_equals_merging_once(rows: Rows, merges: list[MergeEvent]) -> None:
     clock = count(10)
     memory = MemoryTables(rows, clock=lambda: next(clock))
@@ -114,7 +120,7 @@ def test_merging_twice_equals_merging_once(rows: Rows, merges: list[MergeEvent])
 
 
 @HISTORIES
-@given(tables(excepted=True), events(max_size=3), st.booleans())
+@given(TABLES_WITH_EXCEPTIONS, events(max_size=3), st.booleans())
 def test_the_rows_of_all_but_the_to_account_stay_as_they_were(
     rows: Rows, merges: list[MergeEvent], ledger: bool
 ) -> None:
@@ -144,7 +150,7 @@ _MAY_GET_SMALLER = {
 
 
 @HISTORIES
-@given(tables(excepted=True), events())
+@given(TABLES_WITH_EXCEPTIONS, events())
 def test_no_value_of_the_primary_gets_smaller(rows: Rows, merges: list[MergeEvent]) -> None:
     memory = MemoryTables(rows)
     for event in merges:
