@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from local import jars, schema, topics
 from local.console import console, step
+from local.errors import LocalError
+from local.service import Service
 from local.services import services
 from local.settings import PROJECT, LocalSettings
 
@@ -28,7 +30,7 @@ def up(settings: LocalSettings) -> int:
     with ExitStack() as undo:
         starting = [service for service in found if not service.is_running()]
         for service in starting:
-            undo.callback(service.stop)
+            undo.callback(_stop, service)
             service.start()
         for service in found:
             with step(f"Waiting for {service.name}", f"{service.name} answers at {service.address}"):
@@ -44,22 +46,24 @@ def up(settings: LocalSettings) -> int:
 def down(settings: LocalSettings) -> int:
     """Stop whatever is up."""
     for service in services(settings):
-        was_running = service.is_running()
-        with console.status(f"Stopping {service.name} …"):
-            service.stop()
-        console.print(f"{service.name} {'is stopped' if was_running else 'was not up'}.")
+        _stop(service)
     return 0
 
 
 def status(settings: LocalSettings) -> int:
     """Show the state of each service; returns 0 if all are up, else 1."""
-    table = Table("service", "state", "address", "pid", "log")
-    ready = []
-    for service in services(settings):
-        ready.append(service.is_ready())
-        state = "up" if ready[-1] else "not answering" if service.is_running() else "down"
+    table = Table("service", "state", "address", "pid", Column("log", overflow="fold"))
+    found = services(settings)
+    ready = [service.is_ready() for service in found]
+    for service, is_ready in zip(found, ready, strict=True):
+        state = "up" if is_ready else "not answering" if service.is_running() else "down"
         table.add_row(service.name, state, service.address, str(service.pid or ""), str(service.log))
     console.print(table)
+    for service in found:
+        try:
+            service.check_port()
+        except LocalError as e:
+            console.print(str(e), markup=False)
     return 0 if all(ready) else 1
 
 
@@ -67,6 +71,13 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
     """Run the tests, which start the services they need; returns pytest's exit code."""
     jars.resolve_all(settings)
     return foreground([sys.executable, "-m", "pytest", *args])
+
+
+def _stop(service: Service) -> None:
+    was_running = service.is_running()
+    with console.status(f"Stopping {service.name} …"):
+        service.stop()
+    console.print(f"{service.name} {'is stopped' if was_running else 'was not up'}.")
 
 
 def foreground(command: Sequence[str]) -> int:

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from local.console import step
@@ -44,8 +46,6 @@ def resolve_all(settings: LocalSettings) -> None:
         if not is_resolved(settings, name):
             with step(f"Resolving the jars of {name}", f"Resolved the jars of {name}"):
                 resolve(settings, name)
-    if not settings.expansion_service_jar.exists():
-        make_expansion_service_jar(settings)
 
 
 def is_resolved(settings: LocalSettings, name: str) -> bool:
@@ -57,21 +57,31 @@ def is_resolved(settings: LocalSettings, name: str) -> bool:
 def resolve(settings: LocalSettings, name: str) -> None:
     """Have Maven copy the jars of one pom into the folder of that name.
 
-    The folder appears whole or not at all: Maven fills another one, which is renamed.
+    The folder appears whole or not at all: Maven fills another one, which then takes its place.
 
     Raises:
         LocalError: if Maven fails.
     """
-    folder, filling = settings.jars_dir / name, settings.jars_dir / f"{name}.part"
-    for old in (folder, filling):
-        shutil.rmtree(old, ignore_errors=True)
+    settings.jars_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=settings.jars_dir) as scratch:
+        filled = Path(scratch) / name
+        _copy_jars(settings, name, filled)
+        if name == "beam":
+            make_expansion_service_jar(filled / settings.expansion_service_jar.name)
+        (filled / _STAMP).write_text(_pom_hash(name))
+        folder = settings.jars_dir / name
+        shutil.rmtree(folder, ignore_errors=True)
+        filled.rename(folder)
+
+
+def _copy_jars(settings: LocalSettings, name: str, folder: Path) -> None:
     log = settings.logs_dir / f"maven-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         maven = subprocess.run(
             [
                 *("mvn", "--batch-mode", "--file", POMS / name / "pom.xml", "dependency:copy-dependencies"),
-                *("-DincludeScope=runtime", f"-DoutputDirectory={filling}"),
+                *("-DincludeScope=runtime", f"-DoutputDirectory={folder}"),
             ],
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -82,24 +92,18 @@ def resolve(settings: LocalSettings, name: str) -> None:
         reason = errors[0].removeprefix("[ERROR] ") if errors else f"it ended with {maven.returncode}"
         msg = f"Maven could not resolve the jars of {name}; put right what {log} says and try again: {reason}"
         raise LocalError(msg)
-    (filling / _STAMP).write_text(_pom_hash(name))
-    filling.rename(folder)
-    if name == "beam":
-        make_expansion_service_jar(settings)
 
 
-def make_expansion_service_jar(settings: LocalSettings) -> None:
-    """Make the jar that Beam's Python side starts: nothing but a manifest that names the resolved jars."""
-    jars = sorted((settings.jars_dir / "beam").glob("*.jar"))
-    # Relative to the jar itself, so that the folder can be moved.
-    class_path = " ".join(quote(str(jar.relative_to(settings.jars_dir))) for jar in jars)
+def make_expansion_service_jar(path: Path) -> None:
+    """Make the jar that Beam's Python side starts: nothing but a manifest that names the jars beside it."""
+    class_path = " ".join(quote(jar.name) for jar in sorted(path.parent.glob("*.jar")))
     attributes = (
         ("Manifest-Version", "1.0"),
         ("Main-Class", _EXPANSION_SERVICE),
         ("Class-Path", class_path),
         ("Add-Opens", " ".join(f"java.base/{package}" for package in _ADD_OPENS)),
     )
-    with zipfile.ZipFile(settings.expansion_service_jar, "w") as jar:
+    with zipfile.ZipFile(path, "w") as jar:
         jar.writestr("META-INF/MANIFEST.MF", manifest(attributes))
 
 

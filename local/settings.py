@@ -41,7 +41,7 @@ class LocalSettings:
     @property
     def expansion_service_jar(self) -> Path:
         """The jar that Beam starts for its Java transforms."""
-        return self.jars_dir / "expansion-service.jar"
+        return self.jars_dir / "beam" / "expansion-service.jar"
 
 
 def read_settings(environ: Mapping[str, str]) -> LocalSettings:
