@@ -19,6 +19,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from transforms.account_lanes import AccountLanes
 from transforms.course_tables import TRANSIENT_ERRORS, CourseTables
+from transforms.plans import Plans
+from transforms.rules.dates import TextDates
 from transforms.settings import CassandraSettings, MergeSettings
 
 _log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         self._merge = merge
 
     @abstractmethod
-    def work(self, tables: CourseTables, item: Item) -> Done:
+    def work(self, plans: Plans, item: Item) -> Done:
         """Do the work, on a thread of its own; may be called again after an error that may pass."""
 
     @abstractmethod
@@ -71,11 +73,12 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         """The output elements for an outcome, on the bundle's thread, where metrics count."""
 
     def setup(self) -> None:
-        """Take the process's tables; they connect at the first use."""
+        """Take the process's tables, which connect at the first use."""
         settings, merge_ledger = self._cassandra, self._merge.merge_ledger
-        self._tables: CourseTables = _shared_tables.acquire(
+        tables: CourseTables = _shared_tables.acquire(
             lambda: CourseTables(settings, merge_ledger=merge_ledger), tag=(settings, merge_ledger)
         )
+        self._plans = Plans(tables, TextDates(self._merge.course_date_format), merge_ledger)
         self._lanes: AccountLanes[tuple[Item, Timestamp], tuple[Outcome[Item, Done], Timestamp]] = AccountLanes(
             self._outcome, _ACCOUNTS_AT_ONCE
         )
@@ -103,7 +106,7 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         started_ms = time.time() * 1000
         done, error = None, None
         try:
-            done = self._retrying()(self.work, self._tables, item)
+            done = self._retrying()(self.work, self._plans, item)
         except TRANSIENT_ERRORS as e:
             error = f"Cassandra did not answer within {self._cassandra.retry_seconds:g} s: {_sentence(e)}"
         except Exception as e:

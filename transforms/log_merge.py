@@ -11,10 +11,10 @@ from apache_beam.pvalue import DoOutputsTuple, PCollection, TaggedOutput
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from transforms.account_fn import AccountFn, Outcome
-from transforms.course_tables import CourseTables
 from transforms.elements import FailedEvent, MergeEvent
 from transforms.failures import DATA_ERROR, FAILED
 from transforms.outputs import declare_types
+from transforms.plans import Plans
 from transforms.settings import CassandraSettings, MergeSettings
 
 # Never written: declaring state makes every runner partition the events by to account and keep those of one
@@ -34,7 +34,7 @@ class LogMergeFn(AccountFn[MergeEvent, None]):
         """Put the event in its to account's lane."""
         super().process(element, timestamp)
 
-    def work(self, tables: CourseTables, item: MergeEvent) -> None:
+    def work(self, plans: Plans, item: MergeEvent) -> None:
         """Write the row, unless the ledger is off or a follow-up's row is there already.
 
         A follow-up leaves the row of the original event alone: the mids of later follow-ups are derived from
@@ -42,9 +42,9 @@ class LogMergeFn(AccountFn[MergeEvent, None]):
         """
         if not self._merge.merge_ledger:
             return
-        if item.path and tables.is_logged(item.from_account, item.to_account):
+        if item.path and plans.tables.is_logged(item.from_account, item.to_account):
             return
-        tables.write_merge_log(item.from_account, item.to_account, item.mid)
+        plans.tables.write_merge_log(item.from_account, item.to_account, item.mid)
 
     def outputs(self, outcome: Outcome[MergeEvent, None]) -> Iterator[tuple[str, MergeEvent] | TaggedOutput]:
         """The event, keyed as it came, or its failure tagged `failed`."""

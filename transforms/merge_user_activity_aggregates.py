@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from transforms.course_tables import CourseTables, utc_now
 from transforms.elements import MergeEvent
 from transforms.merge_table import MergeTable, MergeTableFn, TableChange
-from transforms.rules.activity_aggregates import merge_user_activity_aggregates
+from transforms.plans import Plans
 
 
 class MergeUserActivityAggregatesFn(MergeTableFn):
-    """Merges per-course aggregates; elements as of MergeTable."""
+    """Merges per-course aggregates (transforms.rules.activity_aggregates); elements as of MergeTable."""
 
     table = "user_activity_agg"
 
-    def work(self, tables: CourseTables, item: MergeEvent) -> TableChange:
-        """Merge one event's rows (transforms.rules.activity_aggregates)."""
-        rows = tables.activity_aggregates(item.from_account, (item.from_account, item.to_account))
-        from_rows, to_rows = rows[item.from_account], rows[item.to_account]
-        writes = merge_user_activity_aggregates(item.to_account, from_rows, to_rows, now=utc_now())
-        tables.write_activity_aggregates(writes)
-        return TableChange(rows_read=len(from_rows) + len(to_rows), rows_written=len(writes))
+    def work(self, plans: Plans, item: MergeEvent) -> TableChange:
+        """Merge one event's rows and write them."""
+        writes, rows_read = plans.user_activity_agg(item.from_account, item.to_account)
+        plans.tables.write_activity_aggregates(writes)
+        return TableChange(rows_read, len(writes))
 
 
 class MergeUserActivityAggregates(MergeTable):

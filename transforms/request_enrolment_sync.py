@@ -12,13 +12,13 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import DoOutputsTuple, PCollection, TaggedOutput
 
 from transforms.account_fn import AccountFn, Outcome
-from transforms.course_tables import CourseTables
 from transforms.elements import FailedEvent, MergedEvent
 from transforms.failures import DATA_ERROR, FAILED
 from transforms.messages import follow_up_event, sync_request
 from transforms.metrics import FOLLOW_UPS as FOLLOW_UPS_COUNT
 from transforms.metrics import NAMESPACE, SUCCESS_EVENTS, SYNC_REQUESTS
 from transforms.outputs import declare_types
+from transforms.plans import Plans
 from transforms.rules.follow_ups import FollowUp, follow_ups
 from transforms.settings import CassandraSettings, MergeSettings
 
@@ -35,11 +35,17 @@ class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
         self._requested = Metrics.counter(NAMESPACE, SYNC_REQUESTS)
         self._followed_up = Metrics.counter(NAMESPACE, FOLLOW_UPS_COUNT)
 
-    def work(self, tables: CourseTables, item: MergedEvent) -> Sequence[FollowUp]:
-        """The follow-ups of the event: none where the ledger is off."""
+    def work(self, plans: Plans, item: MergedEvent) -> Sequence[FollowUp]:
+        """The follow-ups that are needed; none where the ledger is off.
+
+        An account that lacks nothing needs none, and whatever merge brought it there looks further from it. Only
+        so does the number of follow-ups stay in proportion to what they carry.
+        """
         if not self._merge.merge_ledger:
             return []
-        return list(follow_ups(item.event, tables.merge_log(item.event.to_account)))
+        account = item.event.to_account
+        candidates = follow_ups(item.event, plans.tables.merge_log(account))
+        return [candidate for candidate in candidates if plans.would_write(account, candidate.into_account)]
 
     def outputs(
         self, outcome: Outcome[MergedEvent, Sequence[FollowUp]]
@@ -74,8 +80,8 @@ class RequestEnrolmentSync(beam.PTransform):
     """MergedEvent to the Kafka records that follow from it: key the account that is concerned, value JSON.
 
     Outputs: main, sync requests, one for each enrolment the to account now has; `follow_ups`, merge events for
-    the input topic, one for each account that the to account was merged into before; `failed`, FailedEvent with
-    DATA_ERROR. A repeated event makes the same messages again, with the same uuids.
+    the input topic, one for each account that the to account was merged into before and that lacks anything of
+    it; `failed`, FailedEvent with DATA_ERROR. A repeated event makes the same messages again, with the same uuids.
     """
 
     def __init__(self, cassandra: CassandraSettings, merge: MergeSettings) -> None:

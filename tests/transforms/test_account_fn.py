@@ -13,8 +13,8 @@ from hamcrest import contains_exactly, contains_string, greater_than, matches_re
 
 from tests.pipelines import matches, run_pipeline
 from transforms.account_fn import AccountFn, Outcome
-from transforms.course_tables import CourseTables
 from transforms.failures import FAILED
+from transforms.plans import Plans
 from transforms.settings import CassandraSettings, MergeSettings
 
 MERGE = MergeSettings(
@@ -54,7 +54,7 @@ def cassandra(retry_seconds: float) -> CassandraSettings:
 class FailingFn(AccountFn[tuple[str, int], int]):
     """Fails with the named error so many times, then succeeds; yields the number of attempts."""
 
-    def work(self, tables: CourseTables, item: tuple[str, int]) -> int:
+    def work(self, plans: Plans, item: tuple[str, int]) -> int:
         error, times = item
         attempts[error] = attempts.get(error, 0) + 1
         if attempts[error] <= times:

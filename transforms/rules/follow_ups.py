@@ -29,20 +29,21 @@ class FollowUp:
 
 
 def follow_ups(event: MergeEvent, log: Iterable[Row]) -> Iterator[FollowUp]:
-    """The follow-ups of an event that has been merged (design.md, "Order does not matter").
+    """The follow-ups that an event may need when it has been merged (design.md, "Order does not matter").
 
-    No path visits an account twice, so that a cycle of merges comes to an end.
+    One is needed if its account lacks anything of the to account's history; that needs the tables, so it is the
+    caller's to find out. It is also what brings cycles to an end: design.md has a path visit no account twice
+    instead, but the paths without a repeat through a net of merges are exponentially many (docs/decisions).
 
     Args:
         event: the event.
         log: the rows of the merge log of the event's to account.
 
     Yields:
-        One for each account in the log that is not on the path, in the order of the accounts.
+        One for each account in the log, in the order of the accounts.
     """
     path = tuple(dict.fromkeys((*event.path, event.from_account, event.to_account)))
     cause = event.mid or [event.from_account, event.to_account]
     for row in sorted(log, key=lambda row: str(row["intoid"])):
-        if row["intoid"] not in path:
-            name = json.dumps([cause, row.get("mid"), event.to_account, row["intoid"]])
-            yield FollowUp(row["intoid"], path, f"LP.{event.ets}.{uuid.uuid5(_FOLLOW_UPS, name)}")
+        name = json.dumps([cause, row.get("mid"), event.to_account, row["intoid"]])
+        yield FollowUp(row["intoid"], path, f"LP.{event.ets}.{uuid.uuid5(_FOLLOW_UPS, name)}")

@@ -1,0 +1,70 @@
+"""What merging one account into another would write: both accounts' rows read, and the rules applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transforms.course_tables import CourseTables, utc_now
+from transforms.rules.activity_aggregates import merge_user_activity_aggregates
+from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
+from transforms.rules.dates import TextDates
+from transforms.rules.enrolments import EnrolmentMerge, merge_user_enrolments
+from transforms.rules.rows import RowWrite
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """Plans the merge of each table; nothing is written.
+
+    Attributes:
+        tables: where the rows are read.
+        dates: compares text dates.
+        merge_ledger: whether each view is counted once, by the ledger.
+    """
+
+    tables: CourseTables
+    dates: TextDates
+    merge_ledger: bool
+
+    def content_consumption(self, from_account: str, to_account: str) -> tuple[list[BatchWrites], int]:
+        """The writes to user_content_consumption and its ledger, and how many rows were read."""
+        tables = self.tables
+        # The rows before the ledger, since another worker may be merging into the from account right now and no
+        # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
+        # which the follow-up of that merge mends; an older one would make them too large, for good.
+        from_rows = tables.content_consumption(from_account)
+        from_ledger = tables.ledger(from_account)
+        to_rows, to_ledger = tables.content_consumption(to_account), tables.ledger(to_account)
+        batches = merge_content_consumption(
+            from_account,
+            to_account,
+            from_rows,
+            to_rows,
+            from_ledger,
+            to_ledger,
+            dates=self.dates,
+            now=utc_now(),
+            ledger=self.merge_ledger,
+        )
+        return batches, len(from_rows) + len(to_rows) + len(from_ledger) + len(to_ledger)
+
+    def user_enrolments(self, from_account: str, to_account: str) -> tuple[EnrolmentMerge, int]:
+        """The writes to user_enrolments, and how many rows were read."""
+        from_rows, to_rows = self.tables.enrolments(from_account), self.tables.enrolments(to_account)
+        merge = merge_user_enrolments(to_account, from_rows, to_rows, dates=self.dates)
+        return merge, len(from_rows) + len(to_rows)
+
+    def user_activity_agg(self, from_account: str, to_account: str) -> tuple[list[RowWrite], int]:
+        """The writes to user_activity_agg, and how many rows were read."""
+        rows = self.tables.activity_aggregates(from_account, (from_account, to_account))
+        from_rows, to_rows = rows[from_account], rows[to_account]
+        writes = merge_user_activity_aggregates(to_account, from_rows, to_rows, now=utc_now())
+        return writes, len(from_rows) + len(to_rows)
+
+    def would_write(self, from_account: str, to_account: str) -> bool:
+        """Whether the to account lacks anything of the from account's history."""
+        return bool(
+            self.user_enrolments(from_account, to_account)[0].writes
+            or self.content_consumption(from_account, to_account)[0]
+            or self.user_activity_agg(from_account, to_account)[0]
+        )
