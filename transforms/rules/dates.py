@@ -92,8 +92,8 @@ def _expression(pattern: str) -> str:
     for token in _TOKEN.finditer(pattern):
         letters = token["letters"]
         if letters is None:
-            # Two quotes with nothing between them are a quote.
-            expression += re.escape(token["other"] or token["quoted"] or "'")
+            # Two quotes are a quote, within quoted text and without.
+            expression += re.escape(token["other"] or token["quoted"].replace("''", "'") or "'")
             continue
         if letters not in _FIELDS:
             msg = f"The date pattern {pattern!r} has {letters!r}, which is not supported"

@@ -81,18 +81,17 @@ def _differs(old: Any, new: Any) -> bool:
 def _of_the_later(time: str, columns: tuple[str, ...], theirs: Row, own: Row) -> Row:
     """The changes of columns that are taken together, from the side whose time is later.
 
-    At the same time the larger values are kept. A side that has none of the columns loses whatever its time. No
-    rule could let null lose and be independent of order as well: a later side without values leaves its time in
-    the row, which no longer says when the values that stay were written.
+    At the same time the larger values are kept. A null loses whatever the time of its side. No rule could let null
+    lose and be independent of order as well: a later side without values leaves its time in the row, which no
+    longer says when the values that stay were written.
     """
 
     def rank(row: Row) -> tuple[Any, ...]:
         values = [_null_first(row.get(column)) for column in columns]
         return any(present for present, _ in values), _null_first(row.get(time)), values
 
-    if rank(theirs) <= rank(own):
-        return {}
-    taken = {column: theirs[column] for column in columns if theirs.get(column) is not None}
+    later, other = (theirs, own) if rank(theirs) > rank(own) else (own, theirs)
+    taken = {column: other.get(column) if later.get(column) is None else later[column] for column in columns}
     return {column: value for column, value in taken.items() if value != own.get(column)}
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
-from itertools import count
+from itertools import count, permutations
 from random import Random
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.memory_tables import (
     MemoryTables,
     Rows,
     comparable,
+    merge_event,
 )
 from transforms.elements import MergeEvent
 from transforms.rules.content_consumption import MAX_INT
@@ -63,6 +64,11 @@ def _reached(merges: Iterable[MergeEvent]) -> dict[str, set[str]]:
     return reached
 
 
+def _upstream(merges: list[MergeEvent]) -> dict[str, set[str]]:
+    """Whose history reaches whom once it has followed all merges, whatever their order."""
+    return _reached(merges * len(ACCOUNTS))  # as often as the longest chain may need
+
+
 @HISTORIES
 @given(TABLES_WITH_HUGE_COUNTS, events(max_size=12))
 def test_each_count_is_the_sum_of_the_own_counts_that_reached_it(rows: Rows, merges: list[MergeEvent]) -> None:
@@ -80,9 +86,25 @@ def test_with_follow_ups_each_count_has_the_own_counts_of_all_upstream(
 ) -> None:
     memory = MemoryTables(rows)
     memory.merge_overlapping(merges, random)
-    upstream = _reached(merges * len(ACCOUNTS))  # as often as the longest chain may need
     for counter in _COUNTERS:
-        assert _counts(memory.export(), counter) == _sums(rows, counter, upstream)
+        assert _counts(memory.export(), counter) == _sums(rows, counter, _upstream(merges))
+
+
+_ONE_CONTENT = {"courseid": "c", "batchid": "b", "contentid": "k"}
+
+
+@HISTORIES
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=3), st.data(), _RANDOM)
+def test_overlapping_merges_in_a_cycle_count_each_view_once(
+    views: list[int], data: st.DataObject, random: Random
+) -> None:
+    pairs = [merge_event(a, b) for a, b in permutations("abc", 2)]
+    merges = data.draw(st.lists(st.sampled_from(pairs), min_size=2, max_size=4))
+    content = [{"userid": a, "viewcount": n} | _ONE_CONTENT for a, n in zip("abc", views, strict=True)]
+    rows = {CONTENT_CONSUMPTION: content}
+    memory = MemoryTables(rows)
+    memory.merge_overlapping(merges, random)
+    assert _counts(memory.export(), "viewcount") == _sums(rows, "viewcount", _upstream(merges))
 
 
 @HISTORIES
