@@ -61,7 +61,7 @@ install_packages() {
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 DATA_DIR=${DATA_DIR:-$root/.local}
-mkdir -p "$DATA_DIR" || fail "DATA_DIR is $DATA_DIR, which is no folder and cannot be made one; set it to another one."
+mkdir -p "$DATA_DIR" 2>/dev/null || fail "DATA_DIR is $DATA_DIR, which is no folder and cannot be made one; set it to another one."
 DATA_DIR=$(cd "$DATA_DIR" && pwd)
 export DATA_DIR
 venv=$DATA_DIR/venv

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from local.console import console
+from rich.console import Console
+
 from local.errors import LocalError
 from local.settings import LocalSettings, read_settings
 
@@ -39,10 +40,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _dispatch(options.command, read_settings(os.environ), args)
     except LocalError as e:
-        console.print(str(e), style="red", markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(str(e), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted.")
+        Console(stderr=True).print("Interrupted.")
         return 130
 
 

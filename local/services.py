@@ -17,7 +17,11 @@ from local.errors import LocalError
 from local.service import Service
 from local.settings import PROJECT, LocalSettings
 
-_CONFIG = PROJECT / "local" / "config"
+CONFIG = PROJECT / "local" / "config"
+_KAFKA_LOG_DATES = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
+)
 _KAFKA_CLUSTER_ID = "MergeUserCoursesLocalA"
 
 
@@ -51,15 +55,15 @@ def cassandra(settings: LocalSettings) -> Service:
 
 
 def _prepare_kafka(settings: LocalSettings) -> list[str]:
-    data = _data_dir(settings, "kafka")
+    data = data_dir(settings, "kafka")
     (controller_port,) = ports.free_ports(1)
-    properties = _configure(
+    properties = configure(
         settings,
         "server.properties",
         {"port": settings.kafka_port, "controller_port": controller_port, "data": data},
     )
     class_path = jars.class_path(settings, "kafka")
-    java = [_java(), "-Xmx512m", "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", class_path]
+    java = [java_program(), "-Xmx512m", *_KAFKA_LOG_DATES, "-cp", class_path]
     if not (data / "meta.properties").exists():
         format_data = ["kafka.tools.StorageTool", "format", "-t", _KAFKA_CLUSTER_ID, "-c", str(properties)]
         formatted = subprocess.run(
@@ -72,15 +76,15 @@ def _prepare_kafka(settings: LocalSettings) -> list[str]:
 
 
 def _prepare_cassandra(settings: LocalSettings) -> list[str]:
-    data = _data_dir(settings, "cassandra")
+    data = data_dir(settings, "cassandra")
     (storage_port,) = ports.free_ports(1)
-    yaml = _configure(settings, "cassandra.yaml", {"port": settings.cassandra_port, "storage_port": storage_port})
+    yaml = configure(settings, "cassandra.yaml", {"port": settings.cassandra_port, "storage_port": storage_port})
     return [
-        _java(),
-        f"@{_CONFIG / 'cassandra-java.args'}",
+        java_program(),
+        f"@{CONFIG / 'cassandra-java.args'}",
         f"-Dcassandra.config={yaml.as_uri()}",
         f"-Dcassandra.storagedir={data}",
-        f"-Dlogback.configurationFile={_CONFIG / 'cassandra-logback.xml'}",
+        f"-Dlogback.configurationFile={CONFIG / 'cassandra-logback.xml'}",
         *("-cp", jars.class_path(settings, "cassandra")),
         "org.apache.cassandra.service.CassandraDaemon",
     ]
@@ -108,19 +112,31 @@ def _cassandra_answers(settings: LocalSettings) -> bool:
     return True
 
 
-def _data_dir(settings: LocalSettings, name: str) -> Path:
+def data_dir(settings: LocalSettings, name: str) -> Path:
+    """The folder of a service's data, which exists from now on."""
     data = settings.data_dir / "data" / name
     data.mkdir(parents=True, exist_ok=True)
     return data
 
 
-def _configure(settings: LocalSettings, name: str, values: dict[str, object]) -> Path:
-    """Fill in a configuration file; returns where it is written."""
-    path = settings.data_dir / "run" / name
-    path.write_text(Template((_CONFIG / name).read_text()).substitute(values))
+def configure(settings: LocalSettings, template: str, values: dict[str, object], to: str = "") -> Path:
+    """Fill in a configuration file.
+
+    Args:
+        settings: says where it goes.
+        template: the file in CONFIG.
+        values: its variables.
+        to: where it goes in the folder of running services, if not to the same name.
+
+    Returns:
+        where it is written.
+    """
+    path = settings.data_dir / "run" / (to or template)
+    path.write_text(Template((CONFIG / template).read_text()).substitute(values))
     return path
 
 
-def _java() -> str:
+def java_program() -> str:
+    """The java that services run on."""
     java_home = os.environ.get("JAVA_HOME")
     return f"{java_home}/bin/java" if java_home else "java"
