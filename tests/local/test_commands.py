@@ -1,22 +1,18 @@
 """What the commands do with the services, tried on small servers instead of Kafka and Cassandra."""
 
+import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from local import __main__, commands, ports, run
+from local import __main__, commands, jars, run, schema, topics
 from local.errors import LocalError
 from local.service import Service
 from local.settings import LocalSettings
 
 LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> LocalSettings:
-    return LocalSettings(tmp_path, tmp_path / "jars", *ports.free_ports(2))
 
 
 @pytest.fixture
@@ -30,9 +26,9 @@ def servers(folder: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     both = server("Kafka", folder.kafka_port), server("Cassandra", folder.cassandra_port)
     monkeypatch.setattr(commands, "services", lambda _: both)
     monkeypatch.setattr(run, "services", lambda _: both)
-    monkeypatch.setattr(commands.jars, "resolve_all", lambda _: None)
-    monkeypatch.setattr(commands.schema, "create", lambda _: None)
-    monkeypatch.setattr(commands.topics, "create", lambda _: None)
+    monkeypatch.setattr(jars, "resolve_all", lambda _: None)
+    monkeypatch.setattr(schema, "create", lambda _: None)
+    monkeypatch.setattr(topics, "create", lambda _: None)
     yield both
     for one in both:
         one.kill()
@@ -40,6 +36,17 @@ def servers(folder: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def interrupt(_: LocalSettings) -> None:
     raise KeyboardInterrupt
+
+
+class Dispatched:
+    """Takes the place of the dispatcher and remembers what came."""
+
+    command: str
+    args: list[str]
+
+    def __call__(self, command: str, settings: LocalSettings, args: Sequence[str]) -> int:
+        self.command, self.args = command, list(args)
+        return 0
 
 
 def refuse(_: LocalSettings) -> None:
@@ -76,7 +83,7 @@ def test_an_interrupted_up_stops_what_it_started_and_nothing_else(
 ) -> None:
     kafka, cassandra = servers
     kafka.start()
-    monkeypatch.setattr(commands.schema, "create", interrupt)
+    monkeypatch.setattr(schema, "create", interrupt)
     with pytest.raises(KeyboardInterrupt):
         commands.up(folder)
     assert kafka.is_running()
@@ -86,9 +93,9 @@ def test_an_interrupted_up_stops_what_it_started_and_nothing_else(
 def test_a_port_in_use_is_said_before_anything_starts(
     folder: LocalSettings, servers: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(commands.jars, "resolve_all", refuse)
-    other = LocalSettings(tmp_path / "other", tmp_path, folder.kafka_port, folder.cassandra_port)
-    port = other.cassandra_port
+    monkeypatch.setattr(jars, "resolve_all", refuse)
+    other = dataclasses.replace(folder, data_dir=tmp_path / "other")
+    port = folder.cassandra_port
     foreign = Service(
         "Foreign",
         other,
@@ -119,18 +126,21 @@ def test_the_pipeline_is_pointed_at_what_is_up(
     with pytest.raises(LocalError, match=r"Kafka is not up; start it with ./run_local.sh up\."):
         run.run(folder, [])
     commands.up(folder)
-    ran: list[list[str]] = []
-    monkeypatch.setattr(run, "foreground", lambda command: ran.append(command) or 7)
+    ran: list[str] = []
+
+    def foreground(command: list[str]) -> int:
+        ran.extend(command)
+        return 7
+
+    monkeypatch.setattr(run, "foreground", foreground)
     assert run.run(folder, ["--env=x"]) == 7
     assert ran == [
-        [
-            *(sys.executable, "-m", "pipeline", "--runner=DirectRunner"),
-            f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}",
-            "--lms_cassandra_host=127.0.0.1",
-            f"--lms_cassandra_port={folder.cassandra_port}",
-            f"--kafka_expansion_service_jar={folder.expansion_service_jar}",
-            "--env=x",
-        ]
+        *(sys.executable, "-m", "pipeline", "--runner=DirectRunner"),
+        f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}",
+        "--lms_cassandra_host=127.0.0.1",
+        f"--lms_cassandra_port={folder.cassandra_port}",
+        f"--kafka_expansion_service_jar={folder.expansion_service_jar}",
+        "--env=x",
     ]
 
 
@@ -140,17 +150,15 @@ def test_a_foreground_command_gives_its_exit_code() -> None:
 
 @pytest.mark.parametrize("command", ["run", "test"])
 def test_arguments_reach_pipeline_and_pytest_untouched(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(__main__, "_dispatch", lambda name, _, args: taken.append((name, list(args))) or 0)
+    monkeypatch.setattr(__main__, "_dispatch", dispatched := Dispatched())
     assert __main__.main([command, "--help", "-k", "up", "--", "x"]) == 0
-    assert taken == [(command, ["--help", "-k", "up", "--", "x"])]
+    assert (dispatched.command, dispatched.args) == (command, ["--help", "-k", "up", "--", "x"])
 
 
 def test_the_demo_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[str] = []
-    monkeypatch.setattr(__main__, "_dispatch", lambda name, *_: taken.append(name) or 0)
+    monkeypatch.setattr(__main__, "_dispatch", dispatched := Dispatched())
     assert __main__.main([]) == 0
-    assert taken == ["demo"]
+    assert dispatched.command == "demo"
 
 
 @pytest.mark.parametrize(

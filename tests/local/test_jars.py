@@ -13,14 +13,9 @@ from local.settings import LocalSettings
 FakeMaven = Callable[[str], None]
 
 COPY_TWO_JARS = """
-for argument in "$@"; do case $argument in -DoutputDirectory=*) folder=${argument#*=};; esac; done
-mkdir -p "$folder" && touch "$folder/b.jar" "$folder/a b.jar"
+for argument in "$@"; do case $argument in -DoutputDirectory=*) jars=${argument#*=};; esac; done
+mkdir -p "$jars" && touch "$jars/b.jar" "$jars/a b.jar"
 """
-
-
-@pytest.fixture
-def unresolved(tmp_path: Path) -> LocalSettings:
-    return LocalSettings(tmp_path / "data", tmp_path / "data" / "jars", kafka_port=1, cassandra_port=2)
 
 
 @pytest.fixture
@@ -41,28 +36,28 @@ def runs(tmp_path: Path) -> int:
     return len((tmp_path / "runs").read_text().splitlines())
 
 
-def test_nothing_is_resolved_twice(unresolved: LocalSettings, maven: FakeMaven, tmp_path: Path) -> None:
+def test_nothing_is_resolved_twice(folder: LocalSettings, maven: FakeMaven, tmp_path: Path) -> None:
     maven(COPY_TWO_JARS)
-    jars.resolve_all(unresolved)
+    jars.resolve_all(folder)
     assert runs(tmp_path) == len(jars.NAMES)
-    jars.resolve_all(unresolved)
+    jars.resolve_all(folder)
     assert runs(tmp_path) == len(jars.NAMES)
 
 
 def test_a_changed_pom_is_resolved_again(
-    unresolved: LocalSettings, maven: FakeMaven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: LocalSettings, maven: FakeMaven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in jars.NAMES:
         (tmp_path / "poms" / name).mkdir(parents=True)
         (tmp_path / "poms" / name / "pom.xml").write_text("<project/>")
     monkeypatch.setattr(jars, "POMS", tmp_path / "poms")
     maven(COPY_TWO_JARS)
-    jars.resolve_all(unresolved)
-    (unresolved.jars_dir / "kafka" / "of-the-old-pom.jar").touch()
+    jars.resolve_all(folder)
+    (folder.jars_dir / "kafka" / "of-the-old-pom.jar").touch()
     (tmp_path / "poms" / "kafka" / "pom.xml").write_text("<project></project>")
-    jars.resolve_all(unresolved)
+    jars.resolve_all(folder)
     assert runs(tmp_path) == len(jars.NAMES) + 1
-    assert not (unresolved.jars_dir / "kafka" / "of-the-old-pom.jar").exists()
+    assert not (folder.jars_dir / "kafka" / "of-the-old-pom.jar").exists()
 
 
 @pytest.mark.parametrize(
@@ -71,22 +66,22 @@ def test_a_changed_pom_is_resolved_again(
     ids=["failed", "killed"],
 )
 def test_a_resolution_that_fails_leaves_nothing_behind(
-    unresolved: LocalSettings, maven: FakeMaven, ending: str, reason: str
+    folder: LocalSettings, maven: FakeMaven, ending: str, reason: str
 ) -> None:
     maven(COPY_TWO_JARS + ending)
     with pytest.raises(LocalError) as failed:
-        jars.resolve_all(unresolved)
-    log = unresolved.logs_dir / "maven-kafka.log"
+        jars.resolve_all(folder)
+    log = folder.logs_dir / "maven-kafka.log"
     assert str(failed.value).startswith(f"Maven could not resolve the jars of kafka; put right what {log} says")
     assert str(failed.value).endswith(reason)
-    assert not jars.is_resolved(unresolved, "kafka")
-    assert list(unresolved.jars_dir.iterdir()) == []
+    assert not jars.is_resolved(folder, "kafka")
+    assert list(folder.jars_dir.iterdir()) == []
 
 
-def test_the_expansion_service_finds_the_jars_beside_it(unresolved: LocalSettings, maven: FakeMaven) -> None:
+def test_the_expansion_service_finds_the_jars_beside_it(folder: LocalSettings, maven: FakeMaven) -> None:
     maven(COPY_TWO_JARS)
-    jars.resolve_all(unresolved)
-    with zipfile.ZipFile(unresolved.expansion_service_jar) as jar:
+    jars.resolve_all(folder)
+    with zipfile.ZipFile(folder.expansion_service_jar) as jar:
         text = jar.read("META-INF/MANIFEST.MF").decode()
     attributes = dict(line.split(": ", 1) for line in text.replace("\r\n ", "").splitlines())
     assert attributes["Class-Path"] == "a%20b.jar b.jar"

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -23,11 +22,6 @@ DYING = (
 )
 
 MakeService = Callable[..., Service]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> LocalSettings:
-    return LocalSettings(tmp_path, tmp_path / "jars", *ports.free_ports(2))
 
 
 @pytest.fixture
@@ -68,9 +62,8 @@ def test_a_server_is_found_and_stopped_by_the_next_command(make: MakeService) ->
 def test_a_server_outlives_the_command_that_started_it(make: MakeService, folder: LocalSettings) -> None:
     server = make()
     starter = (
-        "import sys; from pathlib import Path; from local.service import Service; "
-        "from local.settings import LocalSettings; "
-        f"s = LocalSettings(Path({str(folder.data_dir)!r}), Path(), 1, 2); "
+        "import sys; from local.service import Service; from local.settings import read_settings; "
+        f"s = read_settings({{'DATA_DIR': {str(folder.data_dir)!r}}}); "
         f"Service('Server', s, port={server.port}, port_variable='', answers=lambda: True, "
         f"prepare=lambda: [sys.executable, '-c', {LISTEN!r}, '{server.port}']).start()"
     )
@@ -107,7 +100,7 @@ def test_a_recycled_pid_is_never_killed(make: MakeService, folder: LocalSettings
         [sys.executable, "-c", NEVER], stdout=subprocess.DEVNULL, start_new_session=True
     ) as other:
         pid_file = folder.data_dir / "run" / "server.pid"
-        pid_file.parent.mkdir()
+        pid_file.parent.mkdir(parents=True)
         pid_file.write_text(f"{other.pid} {server.port}")
         assert not server.is_running()
         server.stop()

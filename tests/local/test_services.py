@@ -118,7 +118,7 @@ def test_the_topics_are_made_once(settings: LocalSettings, kafka_service: Servic
 def test_they_listen_on_the_loopback_address_only(kafka_service: Service, cassandra_service: Service) -> None:
     for service in (kafka_service, cassandra_service):
         assert service.is_ready()
-        with pytest.raises(OSError, match="refused|timed out"):
+        with pytest.raises(OSError, match=r"refused|timed out"):
             socket.create_connection(("127.0.0.2", service.port), timeout=5)
 
 
