@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the job on this machine: prepares Python, then hands over to the local package. See ./run_local.sh --help.
 set -euo pipefail
+trap 'exit 130' INT
 
 fail() {
     echo "$1" >&2
