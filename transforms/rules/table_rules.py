@@ -86,9 +86,8 @@ def _of_the_later(time: str, columns: tuple[str, ...], theirs: Row, own: Row) ->
     longer says when the values that stay were written.
     """
 
-    def rank(row: Row) -> tuple[Any, ...]:
-        values = [_null_first(row.get(column)) for column in columns]
-        return any(present for present, _ in values), _null_first(row.get(time)), values
+    def rank(row: Row) -> list[tuple[bool, Any]]:
+        return [_null_first(row.get(column)) for column in (time, *columns)]
 
     later, other = (theirs, own) if rank(theirs) > rank(own) else (own, theirs)
     taken = {column: other.get(column) if later.get(column) is None else later[column] for column in columns}
