@@ -35,6 +35,10 @@ class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
         self._requested = Metrics.counter(NAMESPACE, SYNC_REQUESTS)
         self._followed_up = Metrics.counter(NAMESPACE, FOLLOW_UPS_COUNT)
 
+    def start_bundle(self) -> None:
+        """Begin a bundle, within which a follow-up carries what all events of the bundle brought."""
+        self._in_bundle: set[tuple[str, str]] = set()
+
     def work(self, plans: Plans, item: MergedEvent) -> Sequence[FollowUp]:
         """The follow-ups that are needed; none where the ledger is off.
 
@@ -60,11 +64,14 @@ class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
         for courseid, batchid in outcome.item.enrolments:
             yield _record(event.to_account, sync_request(event, courseid, batchid, action, now_ms))
         for follow_up in outcome.done:
-            message = follow_up_event(event, follow_up, now_ms)
-            yield TaggedOutput(FOLLOW_UPS, _record(follow_up.into_account, message))
+            accounts = event.to_account, follow_up.into_account
+            if accounts not in self._in_bundle:
+                self._in_bundle.add(accounts)
+                message = follow_up_event(event, follow_up, now_ms)
+                yield TaggedOutput(FOLLOW_UPS, _record(follow_up.into_account, message))
+                self._followed_up.inc()
         self._succeeded.inc()
         self._requested.inc(len(outcome.item.enrolments))
-        self._followed_up.inc(len(outcome.done))
 
 
 def _record(account: str, message: dict[str, Any]) -> tuple[bytes, bytes]:

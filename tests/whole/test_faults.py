@@ -7,7 +7,8 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,9 +29,8 @@ from tests.transforms.events import message
 from tests.whole.conftest import MakeJob
 from tests.whole.job import Job
 
-ACCOUNTS = 150
-EVENTS = 600
-CONTENTS = 12
+GROUPS, ACCOUNTS_A_GROUP, EVENTS_A_GROUP = 100, 5, 6
+CONTENTS = 6
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - as the driver returns timestamps
 
@@ -40,7 +40,7 @@ Rows = dict[str, list[dict[str, Any]]]
 def _rows(seed: int) -> Rows:
     draw = random.Random(seed)
     rows: Rows = {CONTENT_CONSUMPTION: [], ENROLMENTS: [], ACTIVITY_AGG: []}
-    for i in range(ACCOUNTS):
+    for i in range(GROUPS * ACCOUNTS_A_GROUP):
         for course in draw.sample(("c1", "c2", "c3"), 2):
             enrolment = {"userid": f"a{i}", "courseid": course, "batchid": f"{course}-b"}
             rows[ENROLMENTS].append({**enrolment, "status": draw.randrange(3), "active": draw.random() < 0.5})
@@ -67,13 +67,15 @@ def _rows(seed: int) -> Rows:
 
 
 def _pairs(seed: int) -> list[tuple[str, str]]:
-    """Chains, cycles and repeats."""
+    """Chains, cycles and repeats within groups of accounts, in no order."""
     draw = random.Random(seed)
     pairs = []
-    while len(pairs) < EVENTS:
-        one, other = draw.sample(range(ACCOUNTS), 2)
-        pairs += [(f"a{one}", f"a{other}")] * (2 if draw.random() < 0.1 else 1)
-    return pairs[:EVENTS]
+    for group in range(GROUPS):
+        accounts = [f"a{group * ACCOUNTS_A_GROUP + i}" for i in range(ACCOUNTS_A_GROUP)]
+        of_group = [tuple(draw.sample(accounts, 2)) for _ in range(EVENTS_A_GROUP - 1)]
+        pairs += [*of_group, of_group[0]]
+    draw.shuffle(pairs)
+    return pairs
 
 
 class Stream:
@@ -117,26 +119,37 @@ def _without(rows: dict[Any, dict[str, Any]], columns: set[str]) -> dict[Any, di
     return {key: {c: value for c, value in row.items() if c not in columns} for key, row in rows.items()}
 
 
-def _end(process: subprocess.Popen[str]) -> str:
+@contextmanager
+def started(job: Job) -> Iterator[subprocess.Popen[str]]:
+    """The command, running; whatever is left of it at the end is killed."""
+    process = job.start()
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
-    return output
 
 
 def test_a_run_during_which_cassandra_is_killed_and_started_again_merges_all(
     make_job: MakeJob, cassandra_service: Any
 ) -> None:
     stream = Stream(make_job(partitions=4), seed=1)
-    process = stream.job.start()
-    stream.wait_until_merging(process, 20)
+    with started(stream.job) as process:
+        stream.wait_until_merging(process, 20)
 
-    cassandra_service.kill()
-    time.sleep(5)
-    assert process.poll() is None, process.communicate()[0]
-    cassandra_service.start()
-    cassandra_service.wait_ready(120)
+        cassandra_service.kill()
+        time.sleep(5)
+        assert process.poll() is None, process.communicate()[0]
+        cassandra_service.start()
+        cassandra_service.wait_ready()
 
-    _end(process)
+        _end(process)
     stream.check()
 
 
@@ -144,7 +157,7 @@ def test_a_run_during_which_cassandra_is_killed_and_started_again_merges_all(
     ("seed", "reached"),
     [
         (2, lambda stream: stream.merged() > 0),
-        (3, lambda stream: stream.merged() > EVENTS // 2),
+        (3, lambda stream: stream.merged() > GROUPS),
         (4, lambda stream: bool(stream.job.sync_requests())),
     ],
     ids=["after the first merges", "in the middle", "when the first outputs are written"],
@@ -153,12 +166,11 @@ def test_a_run_that_is_killed_is_made_good_by_the_next(
     seed: int, reached: Callable[[Stream], bool], make_job: MakeJob
 ) -> None:
     stream = Stream(make_job(partitions=4), seed)
-    process = stream.job.start()
-    deadline = time.monotonic() + 120
-    while not reached(stream) and process.poll() is None:
-        assert time.monotonic() < deadline
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with started(stream.job) as process:
+        deadline = time.monotonic() + 120
+        while not reached(stream) and process.poll() is None:
+            assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[0]
 
     stream.job.run()
 
@@ -169,14 +181,14 @@ def test_events_that_cassandra_could_not_take_in_time_are_in_the_failed_topic_an
     make_job: MakeJob, cassandra_service: Any
 ) -> None:
     stream = Stream(make_job(options=["--cassandra_retry_seconds=1"]), seed=5)
-    process = stream.job.start()
-    stream.wait_until_merging(process, 20)
-    cassandra_service.kill()
-    try:
-        _end(process)
-    finally:
-        cassandra_service.start()
-        cassandra_service.wait_ready(120)
+    with started(stream.job) as process:
+        stream.wait_until_merging(process, 20)
+        cassandra_service.kill()
+        try:
+            _end(process)
+        finally:
+            cassandra_service.start()
+            cassandra_service.wait_ready()
 
     failed = stream.job.failed()
     assert_that(len(failed), greater_than(0))
