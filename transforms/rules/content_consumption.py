@@ -64,8 +64,9 @@ def merge_content_consumption(
     """Merge the from account's content rows into the to account's, each view counted once.
 
     The source of the columns' rules is design.md, "The merge, table by table", of the sums "Counting each view
-    once". The rows and the ledger of an account must be of one moment: if one was read before another merge wrote
-    to both and the other after it, the account's own counts come out wrong.
+    once". The from rows must have been read before the from ledger: where another merge writes to both between
+    the two reads, the account's own counts then come out too small, which a later merge mends; the other way
+    round they would come out too large, for good.
 
     Args:
         from_account: the account whose rows are merged.
