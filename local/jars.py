@@ -1,4 +1,4 @@
-"""The jars that Kafka, Cassandra and Beam's Java side run on, resolved by Maven through the poms of ours."""
+"""The jars that Kafka, Cassandra, Flink and Beam's Java side run on, resolved by Maven through poms of ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ POMS = PROJECT / "local" / "java"
 NAMES = ("kafka", "cassandra", "beam")
 
 _STAMP = "pom.sha256"
-_EXPANSION_SERVICE = "org.apache.beam.sdk.expansion.service.ExpansionService"
+_BEAM_SERVERS = {
+    "expansion-service.jar": "org.apache.beam.sdk.expansion.service.ExpansionService",
+    "flink-job-server.jar": "org.apache.beam.runners.flink.FlinkJobServerDriver",
+}
+"""The jars that Beam's Python side starts, and the main class of each."""
+
 _ADD_OPENS = (
     "java.io",
     "java.lang",
@@ -36,13 +41,13 @@ _ADD_OPENS = (
 """Packages of java.base that Beam looks into by reflection, which JDK 17 forbids unless told."""
 
 
-def resolve_all(settings: LocalSettings) -> None:
-    """Resolve what is not resolved yet, and make the expansion service's jar.
+def resolve_all(settings: LocalSettings, names: Iterable[str] = NAMES) -> None:
+    """Resolve what is not resolved yet of some poms.
 
     Raises:
         LocalError: if Maven fails.
     """
-    for name in NAMES:
+    for name in names:
         if not is_resolved(settings, name):
             with step(f"Resolving the jars of {name}", f"Resolved the jars of {name}"):
                 resolve(settings, name)
@@ -67,7 +72,7 @@ def resolve(settings: LocalSettings, name: str) -> None:
         filled = Path(scratch) / name
         _copy_jars(settings, name, filled)
         if name == "beam":
-            make_expansion_service_jar(filled / settings.expansion_service_jar.name)
+            make_server_jars(filled)
         (filled / _STAMP).write_text(_pom_hash(name))
         folder = settings.jars_dir / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,17 +99,18 @@ def _copy_jars(settings: LocalSettings, name: str, folder: Path) -> None:
         raise LocalError(msg)
 
 
-def make_expansion_service_jar(path: Path) -> None:
-    """Make the jar that Beam's Python side starts: nothing but a manifest that names the jars beside it."""
-    class_path = " ".join(quote(jar.name) for jar in sorted(path.parent.glob("*.jar")))
-    attributes = (
-        ("Manifest-Version", "1.0"),
-        ("Main-Class", _EXPANSION_SERVICE),
-        ("Class-Path", class_path),
-        ("Add-Opens", " ".join(f"java.base/{package}" for package in _ADD_OPENS)),
-    )
-    with zipfile.ZipFile(path, "w") as jar:
-        jar.writestr("META-INF/MANIFEST.MF", manifest(attributes))
+def make_server_jars(folder: Path) -> None:
+    """Make the jars that Beam's Python side starts: nothing but manifests that name the jars beside them."""
+    class_path = " ".join(quote(jar.name) for jar in sorted(folder.glob("*.jar")))
+    for name, main_class in _BEAM_SERVERS.items():
+        attributes = (
+            ("Manifest-Version", "1.0"),
+            ("Main-Class", main_class),
+            ("Class-Path", class_path),
+            ("Add-Opens", " ".join(f"java.base/{package}" for package in _ADD_OPENS)),
+        )
+        with zipfile.ZipFile(folder / name, "w") as jar:
+            jar.writestr("META-INF/MANIFEST.MF", manifest(attributes))
 
 
 def manifest(attributes: Iterable[tuple[str, str]]) -> bytes:

@@ -8,6 +8,7 @@ import sys
 from rich.console import Console
 
 from pipeline.errors import ConfigError
+from pipeline.flink_cluster import FlinkError
 from pipeline.logs import configure_logging
 
 
@@ -24,16 +25,21 @@ def main() -> int:
             print_config(configuration, Console())
             configuration.settings()
             return 0
-        from pipeline.run import run_backlog
+        settings = configuration.settings()
+        if configuration.command_line.on_flink:
+            from pipeline.submit import submit
 
-        metrics = run_backlog(configuration.settings(), console)
-    except ConfigError as e:
+            submit(settings, console)
+        else:
+            from pipeline.run import run_backlog
+
+            Console(highlight=False).print(run_backlog(settings, console).table())
+    except (ConfigError, FlinkError) as e:
         console.print(str(e), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
         console.print("Interrupted; what was not committed is merged by the next run.")
         return 130
-    Console(highlight=False).print(metrics.table())
     return 0
 
 

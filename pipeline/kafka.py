@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import apache_beam as beam
-from apache_beam.io.kafka import ReadFromKafka, WriteToKafka
+from apache_beam.io.kafka import ReadFromKafka, WriteToKafka, default_io_expansion_service
 from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.external import JavaJarExpansionService
 
 from pipeline.graph import MergeOutputs
 from pipeline.settings import KafkaSettings
 
+ON_FLINK = (
+    # The Java stages run within the TaskManagers, not in containers of their own.
+    "--defaultEnvironmentType=EMBEDDED",
+    # The read that commits its offsets when a checkpoint is complete.
+    "--experiments=use_deprecated_read",
+)
+"""Arguments of an expansion service whose transforms are to run on Flink."""
 
-@functools.lru_cache
-def expansion_service(jar: str | None) -> JavaJarExpansionService | None:
-    """The one expansion service of this process; None for Beam's own default, which downloads its jar."""
-    return None if jar is None else JavaJarExpansionService(jar)
+
+def expansion_service(kafka: KafkaSettings, arguments: Sequence[str] = ()) -> JavaJarExpansionService:
+    """The expansion service of the reads and writes of a pipeline, which share it."""
+    jar = kafka.expansion_service_jar
+    if jar is None:
+        return default_io_expansion_service(list(arguments))
+    return JavaJarExpansionService(jar, append_args=list(arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBounds:
+    """Where a read ends.
+
+    Attributes:
+        max_num_records: after so many records; below 10,000, KafkaIO reads all partitions in one split, so that it
+            does not matter in which of them the records lie.
+        max_read_time_s: after so many seconds in any case.
+    """
+
+    max_num_records: int
+    max_read_time_s: int
 
 
 class ReadMergeEvents(beam.PTransform):
     """The input topic's records as rows with metadata, from the group's offsets on.
 
-    Nothing is committed here by the consumer itself: its offsets must follow the outputs.
+    Nothing is committed by the consumer itself, since its offsets must follow the outputs. A read without bounds
+    commits them when a checkpoint of the runner is complete; whoever bounds the read has to commit.
     """
 
-    def __init__(self, kafka: KafkaSettings, *, max_num_records: int, max_read_time_s: int) -> None:
-        """Bound the read.
+    def __init__(
+        self, kafka: KafkaSettings, service: JavaJarExpansionService, bounds: ReadBounds | None = None
+    ) -> None:
+        """Describe the read.
 
         Args:
             kafka: broker, topic and group.
-            max_num_records: ends the read; below 10,000, KafkaIO reads all partitions in one split, so that it
-                does not matter in which of them the records lie.
-            max_read_time_s: ends the read in any case.
+            service: the pipeline's expansion service.
+            bounds: where the read ends; without them it never does.
         """
         super().__init__()
         self._read = ReadFromKafka(
@@ -46,9 +73,10 @@ class ReadMergeEvents(beam.PTransform):
             },
             topics=[kafka.input_topic],
             with_metadata=True,
-            max_num_records=max_num_records,
-            max_read_time=max_read_time_s,
-            expansion_service=expansion_service(kafka.expansion_service_jar),
+            max_num_records=bounds and bounds.max_num_records,
+            max_read_time=bounds and bounds.max_read_time_s,
+            commit_offset_in_finalize=bounds is None,
+            expansion_service=service,
         )
 
     def expand(self, begin: PBegin) -> PCollection:
@@ -56,14 +84,14 @@ class ReadMergeEvents(beam.PTransform):
         return begin | self._read
 
 
-def write_outputs(outputs: MergeOutputs, kafka: KafkaSettings) -> None:
+def write_outputs(outputs: MergeOutputs, kafka: KafkaSettings, service: JavaJarExpansionService) -> None:
     """Wire every output of the graph to its topic; at least once, as WriteToKafka is."""
 
     def write(topic: str) -> WriteToKafka:
         return WriteToKafka(
             producer_config={"bootstrap.servers": kafka.broker_servers, "acks": "all"},
             topic=topic,
-            expansion_service=expansion_service(kafka.expansion_service_jar),
+            expansion_service=service,
         )
 
     outputs.sync_requests | "WriteSyncRequests" >> write(kafka.sync_topic)

@@ -12,6 +12,10 @@ _NOISE = (
     "was garbage collected without being shut down",
     # Beam looks for a faster checksum, which nothing here uses.
     "crcmod package not found",
+    # A Java server of Beam's takes a second or two to start.
+    "Waiting for grpc channel to be ready",
+    # Beam's Python side does not know the options of the Java Flink runner; pipeline.options does.
+    "Unparseable argument",
 )
 
 

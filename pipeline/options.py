@@ -88,6 +88,7 @@ class CommandLine:
         config_file: the configuration file, if one is given.
         print_config: whether the configuration is to be shown.
         beam_args: the arguments for Beam.
+        on_flink: whether the pipeline runs on Flink.
         problems: a sentence for each argument that nobody understands.
     """
 
@@ -95,6 +96,7 @@ class CommandLine:
     config_file: str | None
     print_config: bool
     beam_args: tuple[str, ...]
+    on_flink: bool
     problems: tuple[str, ...]
 
 
@@ -109,12 +111,14 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     ours = _Parser(add_help=False, allow_abbrev=False)
     MergeOptions._add_argparse_args(ours)
     given, beam_args = ours.parse_known_args(argv)
+    on_flink = _is_flink(all_given.runner)
     return CommandLine(
         given={v.option: text for v in VARIABLES if (text := getattr(given, v.option)) is not None},
         config_file=given.config_file,
         print_config=given.print_config,
         beam_args=tuple(beam_args),
-        problems=tuple(_problems(not_understood, everything, on_flink=_is_flink(all_given.runner))),
+        on_flink=on_flink,
+        problems=tuple(_problems(not_understood, everything, on_flink=on_flink)),
     )
 
 

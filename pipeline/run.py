@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pipeline.backlog import Backlog, RecordOffsets, offsets_read, open_backlog
 from pipeline.graph import build_graph
-from pipeline.kafka import ReadMergeEvents, write_outputs
+from pipeline.kafka import ReadBounds, ReadMergeEvents, expansion_service, write_outputs
 from pipeline.report import RunMetrics
 from pipeline.settings import ConfigError, Settings
 from transforms.course_tables import CourseTables, MissingTableError
@@ -98,11 +98,12 @@ def _run_passes(settings: Settings, backlog: Backlog, console: Console) -> RunMe
 
 def _run_pass(settings: Settings, records: int, read_time_s: int) -> PipelineResult:
     pipeline = beam.Pipeline(options=PipelineOptions(list(settings.beam_args)))
+    service = expansion_service(settings.kafka)
     source = pipeline | "ReadFromKafka" >> ReadMergeEvents(
-        settings.kafka, max_num_records=records, max_read_time_s=read_time_s
+        settings.kafka, service, ReadBounds(records, read_time_s)
     )
     outputs = build_graph(source | "RecordOffsets" >> RecordOffsets(), settings.cassandra, settings.merge)
-    write_outputs(outputs, settings.kafka)
+    write_outputs(outputs, settings.kafka, service)
     result = pipeline.run()
     state = result.wait_until_finish()
     if state != PipelineState.DONE:
