@@ -18,13 +18,16 @@ _COMMANDS = {
     "down": "stop them; their data stays",
     "status": "show what is up; exit code 1 if anything is not",
     "run": "run the pipeline against what is up; ARGS are its options (run --help lists them)",
+    "flink": "submit the job to a Flink cluster and follow it; flink stop stops it with a savepoint,\n"
+    "          flink resume goes on from there, flink upgrade does both; ARGS are the pipeline's options",
     "test": "run the tests on services of their own; ARGS are pytest's",
 }
-_TAKE_ARGS = ("run", "test")
+_TAKE_ARGS = ("run", "flink", "test")
 _EPILOG = """\
 environment variables:
   KAFKA_PORT      where Kafka listens on 127.0.0.1 (default 9092)
   CASSANDRA_PORT  where Cassandra listens on 127.0.0.1 (default 9042)
+  FLINK_PORT      where Flink's dashboard listens on 127.0.0.1 (default 8081); it takes the four above it too
   DATA_DIR        the folder for the venv, jars, data and logs (default .local in the project)
   JAVA_HOME       the JDK 17 to use (default: the java on the PATH)
 """
@@ -75,6 +78,10 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
             from local.run import run
 
             return run(settings, args)
+        case "flink":
+            from local.flink import flink
+
+            return flink(settings, args)
         case "test":
             return commands.test(settings, args)
         case "up":

@@ -12,18 +12,23 @@ from rich.table import Column, Table
 from local import jars, schema, topics
 from local.console import console, step
 from local.errors import LocalError
+from local.flink_services import flink_services
 from local.service import Service
 from local.services import services
 from local.settings import PROJECT, LocalSettings
 
 
-def up(settings: LocalSettings) -> int:
+def up(settings: LocalSettings, more: Sequence[Service] = ()) -> int:
     """Bring everything up that is not; whatever goes wrong, what this call has started is stopped again.
+
+    Args:
+        settings: describes the services.
+        more: what to bring up besides Kafka and Cassandra.
 
     Raises:
         LocalError: if something does not come up.
     """
-    found = services(settings)
+    found = (*services(settings), *more)
     for service in found:
         service.check_port()
     jars.resolve_all(settings)
@@ -39,13 +44,14 @@ def up(settings: LocalSettings) -> int:
         topics.create(settings)
         undo.pop_all()
     if not starting:
-        console.print("Kafka and Cassandra were up already.")
+        *names, last = (service.name for service in found)
+        console.print(f"{', '.join(names)} and {last} were up already.")
     return 0
 
 
 def down(settings: LocalSettings) -> int:
-    """Stop whatever is up."""
-    for service in services(settings):
+    """Stop whatever is up; a job on Flink goes on from its latest checkpoint when Flink is up again."""
+    for service in (*services(settings), *_flink_services(settings)):
         _stop(service)
     return 0
 
@@ -53,7 +59,7 @@ def down(settings: LocalSettings) -> int:
 def status(settings: LocalSettings) -> int:
     """Show the state of each service; returns 0 if all are up, else 1."""
     table = Table("service", "state", "address", "pid", Column("log", overflow="fold"))
-    found = services(settings)
+    found = (*services(settings), *_flink_services(settings))
     ready = [service.is_ready() for service in found]
     for service, is_ready in zip(found, ready, strict=True):
         state = "up" if is_ready else "not answering" if service.is_running() else "down"
@@ -71,6 +77,12 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
     """Run the tests, which start the services they need; returns pytest's exit code."""
     jars.resolve_all(settings)
     return foreground([sys.executable, "-m", "pytest", *args])
+
+
+def _flink_services(settings: LocalSettings) -> tuple[Service, ...]:
+    """The servers of Flink, if any of them is there."""
+    found = flink_services(settings)
+    return found if any(service.is_running() for service in found) else ()
 
 
 def _stop(service: Service) -> None:

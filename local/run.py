@@ -26,13 +26,21 @@ def run(settings: LocalSettings, args: Sequence[str]) -> int:
             msg = f"{service.name} is not up; start it with ./run_local.sh up."
             raise LocalError(msg)
         service.check_port()
-    return foreground(
-        [
-            *(sys.executable, "-m", "pipeline", "--runner=DirectRunner"),
-            f"--kafka_broker_servers={settings.kafka_address}",
-            f"--lms_cassandra_host={HOST}",
-            f"--lms_cassandra_port={settings.cassandra_port}",
-            f"--kafka_expansion_service_jar={settings.expansion_service_jar}",
-            *args,
-        ]
-    )
+    return foreground(pipeline_command(settings, "--runner=DirectRunner", *args))
+
+
+def pipeline_command(settings: LocalSettings, *options: str) -> list[str]:
+    """The command of the pipeline on these services.
+
+    Args:
+        settings: says where the services are.
+        options: more options, of which the runner.
+    """
+    return [
+        *(sys.executable, "-m", "pipeline"),
+        f"--kafka_broker_servers={settings.kafka_address}",
+        f"--lms_cassandra_host={HOST}",
+        f"--lms_cassandra_port={settings.cassandra_port}",
+        f"--kafka_expansion_service_jar={settings.expansion_service_jar}",
+        *options,
+    ]

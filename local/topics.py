@@ -1,4 +1,4 @@
-"""The topics of the job, in a local Kafka."""
+"""The topics and the consumer group of the job, in a local Kafka."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from local.settings import LocalSettings
 INPUT_TOPIC = "local.lms.user.account.merge"
 FAILED_TOPIC = "local.learning.events.failed"
 SYNC_TOPIC = "local.coursebatch.job.request"
+GROUP = "local-merge-courses-group"
 
 _PARTITIONS = {INPUT_TOPIC: 2, FAILED_TOPIC: 1, SYNC_TOPIC: 1}
 """The input topic has as many as in production, so that order across partitions is nowhere taken for granted."""

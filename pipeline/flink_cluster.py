@@ -54,6 +54,10 @@ class FlinkCluster:
         """The ids of the TaskManagers that are registered."""
         return {task_manager["id"] for task_manager in self._get("/taskmanagers")["taskmanagers"]}
 
+    def running_jobs(self) -> list[FlinkJob]:
+        """The jobs that have not ended."""
+        return [job for job in self.jobs() if not job.is_ended]
+
     def jobs(self) -> list[FlinkJob]:
         """All jobs that the cluster remembers, the latest first."""
         jobs = [
@@ -61,21 +65,19 @@ class FlinkCluster:
         ]
         return sorted(jobs, key=lambda job: job.started_ms, reverse=True)
 
-    def job(self, name: str) -> FlinkJob | None:
-        """The latest job of that name, unless it has ended."""
-        return next((job for job in self.jobs() if job.name == name and not job.is_ended), None)
+    def job(self, job_id: str) -> FlinkJob:
+        """The job as it is now."""
+        job = self._get(f"/jobs/{job_id}")
+        return FlinkJob(job["jid"], job["name"], job["state"], job["start-time"])
 
     def job_url(self, job_id: str) -> str:
         """The job's page in the dashboard."""
         return f"{self.url}/#/job/running/{job_id}/overview"
 
-    def details(self, job_id: str) -> dict[str, Any]:
-        """The job's state and its vertices, as Flink's /jobs/:id has them."""
-        return self._get(f"/jobs/{job_id}")
-
-    def checkpoints(self, job_id: str) -> dict[str, Any]:
-        """The job's checkpoints, as Flink's /jobs/:id/checkpoints has them."""
-        return self._get(f"/jobs/{job_id}/checkpoints")
+    def checkpoint_counts(self, job_id: str) -> dict[str, int]:
+        """How many checkpoints are completed, failed, restored, in_progress."""
+        counts: dict[str, int] = self._get(f"/jobs/{job_id}/checkpoints")["counts"]
+        return counts
 
     def failure(self, job_id: str) -> str | None:
         """The first lines of what made the job fail last, if anything has."""

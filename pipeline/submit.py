@@ -54,9 +54,9 @@ def submit(settings: Settings, console: Console) -> FlinkJob:
     options = flink_options(settings)
     cluster = FlinkCluster(_flink_master(options))
     name = options.view_as(GoogleCloudOptions).job_name
-    if running := cluster.job(name):
+    if running := [job.id for job in cluster.running_jobs() if job.name == name]:
         msg = (
-            f"--job_name {name} runs on {cluster.url} already, as {running.id}: stop that first, since two jobs "
+            f"--job_name {name} runs on {cluster.url} already, as {running[0]}: stop that first, since two jobs "
             "of one consumer group would both read everything."
         )
         raise ConfigError(msg)

@@ -135,12 +135,12 @@ def test_the_pipeline_is_pointed_at_what_is_up(
     monkeypatch.setattr(run, "foreground", foreground)
     assert run.run(folder, ["--env=x"]) == 7
     assert ran == [
-        *(sys.executable, "-m", "pipeline", "--runner=DirectRunner"),
+        *(sys.executable, "-m", "pipeline"),
         f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}",
         "--lms_cassandra_host=127.0.0.1",
         f"--lms_cassandra_port={folder.cassandra_port}",
         f"--kafka_expansion_service_jar={folder.expansion_service_jar}",
-        "--env=x",
+        *("--runner=DirectRunner", "--env=x"),
     ]
 
 
