@@ -29,7 +29,7 @@ from tests.transforms.events import message
 from tests.whole.conftest import MakeJob
 from tests.whole.job import Job
 
-GROUPS, ACCOUNTS_A_GROUP, EVENTS_A_GROUP = 100, 5, 6
+ACCOUNTS_A_GROUP, EVENTS_A_GROUP = 5, 6
 CONTENTS = 6
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - as the driver returns timestamps
@@ -37,10 +37,10 @@ START = datetime(2024, 1, 1)  # noqa: DTZ001 - as the driver returns timestamps
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def _rows(seed: int) -> Rows:
+def _rows(seed: int, groups: int) -> Rows:
     draw = random.Random(seed)
     rows: Rows = {CONTENT_CONSUMPTION: [], ENROLMENTS: [], ACTIVITY_AGG: []}
-    for i in range(GROUPS * ACCOUNTS_A_GROUP):
+    for i in range(groups * ACCOUNTS_A_GROUP):
         for course in draw.sample(("c1", "c2", "c3"), 2):
             enrolment = {"userid": f"a{i}", "courseid": course, "batchid": f"{course}-b"}
             rows[ENROLMENTS].append({**enrolment, "status": draw.randrange(3), "active": draw.random() < 0.5})
@@ -66,11 +66,11 @@ def _rows(seed: int) -> Rows:
     return rows
 
 
-def _pairs(seed: int) -> list[tuple[str, str]]:
+def _pairs(seed: int, groups: int) -> list[tuple[str, str]]:
     """Chains, cycles and repeats within groups of accounts, in no order."""
     draw = random.Random(seed)
     pairs = []
-    for group in range(GROUPS):
+    for group in range(groups):
         accounts = [f"a{group * ACCOUNTS_A_GROUP + i}" for i in range(ACCOUNTS_A_GROUP)]
         of_group = [tuple(draw.sample(accounts, 2)) for _ in range(EVENTS_A_GROUP - 1)]
         pairs += [*of_group, of_group[0]]
@@ -81,10 +81,10 @@ def _pairs(seed: int) -> list[tuple[str, str]]:
 class Stream:
     """A stream of events on a job, and what must be true once it is merged."""
 
-    def __init__(self, job: Job, seed: int) -> None:
+    def __init__(self, job: Job, seed: int, groups: int = 50) -> None:
         self.job = job
-        self.before = _rows(seed)
-        self.pairs = _pairs(seed)
+        self.before = _rows(seed, groups)
+        self.pairs = _pairs(seed, groups)
         job.insert(self.before)
         job.publish([message(*pair) for pair in self.pairs])
 
@@ -157,7 +157,7 @@ def test_a_run_during_which_cassandra_is_killed_and_started_again_merges_all(
     ("seed", "reached"),
     [
         (2, lambda stream: stream.merged() > 0),
-        (3, lambda stream: stream.merged() > GROUPS),
+        (3, lambda stream: stream.merged() > 50),
         (4, lambda stream: bool(stream.job.sync_requests())),
     ],
     ids=["after the first merges", "in the middle", "when the first outputs are written"],
@@ -180,9 +180,9 @@ def test_a_run_that_is_killed_is_made_good_by_the_next(
 def test_events_that_cassandra_could_not_take_in_time_are_in_the_failed_topic_and_can_be_merged_later(
     make_job: MakeJob, cassandra_service: Any
 ) -> None:
-    stream = Stream(make_job(options=["--cassandra_retry_seconds=1"]), seed=5)
+    stream = Stream(make_job(options=["--cassandra_retry_seconds=1"]), seed=5, groups=10)
     with started(stream.job) as process:
-        stream.wait_until_merging(process, 20)
+        stream.wait_until_merging(process, 5)
         cassandra_service.kill()
         try:
             _end(process)
