@@ -29,7 +29,7 @@ from tests.transforms.events import message
 from tests.whole.conftest import MakeJob
 from tests.whole.job import Job
 
-ACCOUNTS_A_GROUP, EVENTS_A_GROUP = 5, 6
+ACCOUNTS_A_GROUP, EVENTS_A_GROUP = 3, 4
 CONTENTS = 6
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - as the driver returns timestamps
@@ -81,7 +81,7 @@ def _pairs(seed: int, groups: int) -> list[tuple[str, str]]:
 class Stream:
     """A stream of events on a job, and what must be true once it is merged."""
 
-    def __init__(self, job: Job, seed: int, groups: int = 50) -> None:
+    def __init__(self, job: Job, seed: int, groups: int = 75) -> None:
         self.job = job
         self.before = _rows(seed, groups)
         self.pairs = _pairs(seed, groups)
