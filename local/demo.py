@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from cassandra.cluster import Session
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from local import run, schema
 from local.demo_data import EVENTS, PRIMARY_ACCOUNTS, ROWS
@@ -23,7 +25,19 @@ ROW_NAMES = {
 }
 """What names a row of one account, by table."""
 
-_HIDDEN = {"userid", "user_id", "activity_type", "agg_last_updated", "last_updated_time", "enrolled_date"}
+_SHOWN = {
+    "user_content_consumption": ("status", "progress", "viewcount", "completedcount", "last_access_time"),
+    "user_enrolments": (
+        "status",
+        "progress",
+        "completedon",
+        "enrolled_date",
+        "contentstatus",
+        "issued_certificates",
+    ),
+    "user_activity_agg": ("aggregates", "agg_details"),
+}
+"""The columns that tell what a merge did."""
 
 Rows = dict[tuple[str, ...], dict[str, Any]]
 
@@ -87,24 +101,27 @@ def read_account(session: Session, account: str) -> dict[str, Rows]:
 
 def account_table(learner: str, account: str, before: dict[str, Rows], after: dict[str, Rows]) -> Table:
     """The account's rows before and after, side by side."""
-    table = Table(title=f"{learner}: primary account {account}", title_justify="left", show_lines=True)
-    for heading in ("row", "before", "after"):
+    table = Table(title=f"{learner}: primary account {account}", title_justify="left")
+    for heading in ("row", "column", "before", "after"):
         table.add_column(heading, overflow="fold")
     for name in ROW_NAMES:
+        table.add_section()
+        table.add_row(f"[bold]{name}[/bold]")
         for key in sorted(after[name]):
-            row_before, row_after = before[name].get(key, {}), after[name][key]
-            changed = {c for c, value in row_after.items() if value != row_before.get(c)}
-            table.add_row(
-                f"[bold]{name}[/bold]\n" + "\n".join(key),
-                _columns(row_before, set()) if row_before else "[dim]none[/dim]",
-                _columns(row_after, changed),
-            )
+            shown = " ".join(key)
+            for column in _SHOWN[name]:
+                old, new = before[name].get(key, {}).get(column), after[name][key].get(column)
+                if new is not None:
+                    style = "green" if new != old else ""
+                    table.add_row(shown, column, _value(old), Text(_value(new), style))
+                    shown = ""
     return table
 
 
 def requests_table(requests: Iterable[dict[str, Any]]) -> Table:
     """The sync requests that were published."""
-    table = Table("user", "course", "batch", "mid", title="Sync requests", title_justify="left")
+    table = Table("user", "course", "batch", title="Sync requests", title_justify="left")
+    table.add_column("mid", overflow="fold")
     for request in requests:
         edata = request["edata"]
         table.add_row(edata["userId"], edata["courseId"], edata["batchId"], request["mid"])
@@ -118,20 +135,27 @@ def failed_table(failed: Iterable[dict[str, Any]]) -> Table:
         table.add_column(heading, overflow="fold")
     for event in failed:
         source, info = event["source"], event["failInfo"]
-        original = event.get("rawMessage", json.dumps(event.get("edata")))
-        table.add_row(f"{source['partition']}:{source['offset']}", info["errorCode"], info["error"], original)
+        edata = event.get("edata") or {}
+        original = event.get("rawMessage", f"{edata.get('fromAccountId')} → {edata.get('toAccountId')}")
+        table.add_row(
+            f"{source['partition']}:{source['offset']}", info["errorCode"], info["error"], Text(original)
+        )
     return table
 
 
-def _columns(row: dict[str, Any], changed: set[str]) -> str:
-    lines = []
-    for column, value in sorted(row.items()):
-        if value is None or column in _HIDDEN or any(column in names for names in ROW_NAMES.values()):
-            continue
-        shown = dict(value) if hasattr(value, "items") else value
-        line = f"{column} {shown}".replace("[", r"\[")
-        lines.append(f"[green]{line}[/green]" if column in changed else line)
-    return "\n".join(lines)
+def _value(value: Any) -> str:
+    """A cell's value in short: of a date the day, of attempts and certificates their ids."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}"
+    if hasattr(value, "items"):
+        return ", ".join(f"{key} {item:g}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(
+            item["identifier"] if hasattr(item, "items") else json.loads(item)["attempt_id"] for item in value
+        )
+    return str(value)
 
 
 def _publish(settings: LocalSettings) -> None:
