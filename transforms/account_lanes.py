@@ -51,7 +51,7 @@ class AccountLanes(Generic[Item, Result]):
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, account: str) -> list[Result]:
-        results = []
+        results: list[Result] = []
         while True:
             with self._lock:
                 lane = self._lanes[account]

@@ -47,7 +47,9 @@ def test_the_original_event_keeps_every_field_of_its_own() -> None:
     ],
     ids=["not json", "unicode", "empty", "list", "NaN", "too deep", "not UTF-8", "tombstone"],
 )
-def test_an_input_that_is_no_json_object_is_carried_as_raw_message(original: bytes | None, raw: dict[str, Any]) -> None:
+def test_an_input_that_is_no_json_object_is_carried_as_raw_message(
+    original: bytes | None, raw: dict[str, Any]
+) -> None:
     hamcrest_that(failed_event(failure(original)), equal_to({**raw, **ADDED}))
 
 
