@@ -6,7 +6,9 @@ import dataclasses
 import fcntl
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from cassandra.cluster import Session
@@ -14,6 +16,7 @@ from cassandra.cluster import Session
 from local import jars, ports, schema, services, topics
 from local.service import Service
 from local.settings import LocalSettings, read_settings
+from tests.keyspaces import Keyspace, MakeKeyspace
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +64,23 @@ def cassandra_session(settings: LocalSettings, cassandra_service: Service) -> It
     assert cassandra_service.is_running()
     with schema.connect(settings) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def make_keyspace(
+    settings: LocalSettings, cassandra_service: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeKeyspace]:
+    """Makes keyspaces, each with all tables and a session of its own."""
+    with ExitStack() as sessions:
+
+        def make(name: str | None = None) -> Keyspace:
+            name = name or f"t{uuid.uuid4().hex[:12]}"
+            session = sessions.enter_context(schema.connect(settings, keyspace=None))
+            for file in (schema.PLATFORM_TABLES, schema.MERGE_TABLES):
+                copy = tmp_path_factory.mktemp(name) / file.name
+                copy.write_text(file.read_text().replace(schema.KEYSPACE, name))
+                schema.apply(session, copy)
+                session.set_keyspace(name)
+            return Keyspace(session, settings.cassandra_port)
+
+        yield make

@@ -20,9 +20,8 @@ from local.settings import HOST, PROJECT, LocalSettings
 from pipeline.report import RunMetrics
 from pipeline.run import run_backlog
 from pipeline.settings import resolve
-from tests.memory_tables import KEYS
+from tests.keyspaces import Keyspace, Row
 
-Row = dict[str, Any]
 Message = Any
 """bytes and None are published as they are, anything else as JSON."""
 
@@ -126,14 +125,15 @@ class Job:
 
     def insert(self, rows: dict[str, list[Row]]) -> None:
         """Insert rows by table."""
-        for table, table_rows in rows.items():
-            for row in table_rows:
-                columns, marks = ", ".join(row), ", ".join("%s" for _ in row)
-                self.session.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))
+        self._keyspace.insert(rows)
 
     def rows(self) -> dict[str, list[Row]]:
         """All rows of all tables."""
-        return {table: [_plain(row) for row in self.session.execute(f"SELECT * FROM {table}")] for table in KEYS}
+        return self._keyspace.all_rows()
+
+    @property
+    def _keyspace(self) -> Keyspace:
+        return Keyspace(self.session, self.services.cassandra_port)
 
     def _read(self, topic: str) -> list[dict[str, Any]]:
         consumer = KafkaConsumer(bootstrap_servers=self.services.kafka_address, auto_offset_reset="earliest")
@@ -149,14 +149,3 @@ class Job:
             return records
         finally:
             consumer.close()
-
-
-def _plain(row: Row) -> Row:
-    """The driver's own map type as dicts."""
-    return {column: _plain_value(value) for column, value in row.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain_value(item) for item in value]
-    return dict(value) if hasattr(value, "items") else value
