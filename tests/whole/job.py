@@ -103,6 +103,10 @@ class Job:
             start_new_session=True,
         )
 
+    def inputs(self) -> list[dict[str, Any]]:
+        """All events of the input topic, which must be JSON."""
+        return self._read(self.input_topic)
+
     def failed(self) -> list[dict[str, Any]]:
         """All failed events."""
         return self._read(self.failed_topic)
@@ -138,12 +142,12 @@ class Job:
     def _read(self, topic: str) -> list[dict[str, Any]]:
         consumer = KafkaConsumer(bootstrap_servers=self.services.kafka_address, auto_offset_reset="earliest")
         try:
-            partition = TopicPartition(topic, 0)
-            consumer.assign([partition])
-            consumer.seek_to_beginning(partition)
-            end = consumer.end_offsets([partition])[partition]
+            partitions = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            ends = consumer.end_offsets(partitions)
             records = []
-            while consumer.position(partition) < end:
+            while any(consumer.position(partition) < end for partition, end in ends.items()):
                 for polled in consumer.poll(timeout_ms=1_000).values():
                     records += [json.loads(record.value) for record in polled]
             return records
