@@ -51,7 +51,8 @@ def up(settings: LocalSettings, more: Sequence[Service] = ()) -> int:
 
 def down(settings: LocalSettings) -> int:
     """Stop whatever is up; a job on Flink goes on from its latest checkpoint when Flink is up again."""
-    for service in (*services(settings), *_flink_services(settings)):
+    # Those that work for others first: nothing of the job must fail because Cassandra was stopped before it.
+    for service in reversed((*services(settings), *_flink_services(settings))):
         _stop(service)
     return 0
 

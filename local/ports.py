@@ -36,3 +36,11 @@ def free_ports(count: int) -> list[int]:
         for server in servers:
             server.bind((HOST, 0))
         return [server.getsockname()[1] for server in servers]
+
+
+def free_ports_in_a_row(count: int) -> int:
+    """The first of so many ports in a row that nobody uses now."""
+    while True:
+        (first,) = free_ports(1)
+        if first + count <= 65536 and not any(in_use(port) for port in range(first, first + count)):
+            return first
