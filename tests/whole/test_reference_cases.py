@@ -14,21 +14,11 @@ from hamcrest import assert_that, contains_inanyorder, equal_to, has_length, mat
 from local.settings import PROJECT
 from pipeline.report import RunMetrics
 from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, KEYS, comparable
+from tests.reference_cases import DIFFERENT, SAME
 from tests.whole.conftest import MakeJob
 from tests.whole.job import Job
 
 CASES_DIR = PROJECT / "tests" / "reference_cases"
-SAME = (
-    "event1",
-    "event2",
-    "all_columns_from_newer",
-    "mixed_columns",
-    "no_match_copied",
-    "enrol_only_from",
-    "from_empty",
-    "to_empty",
-)
-DIFFERENT = ("agg_other_keys", "enrol_same_batch_both", "same_event_twice")
 TABLES = (CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG)
 
 Rows = dict[str, list[dict[str, Any]]]
