@@ -20,11 +20,17 @@ setup(
     ],
     extras_require={
         "test": [
+            "dockerfile-parse>=2,<3",
             "hypothesis>=6.100,<7",
+            "jsonschema>=4.23,<5",
+            "kubernetes-validate>=1.31,<2",
             "mypy>=1.15,<3",
+            "prometheus-client>=0.21,<1",
+            "promql-parser>=0.12,<1",
             "pyhamcrest>=2.1,<3",
             "pytest>=8,<10",
             "pytest-timeout>=2.3,<3",
+            "pyyaml>=6,<7",
             "ruff>=0.11,<1",
         ],
     },

@@ -137,6 +137,7 @@ def _configure(settings: LocalSettings, name: str) -> Path:
     values = {
         "port": settings.flink_port,
         "zookeeper_port": settings.zookeeper_port,
+        "metrics_port": settings.metrics_ports[name],
         "data_uri": data_dir(settings, "flink").as_uri(),
         "tmp": folder / "tmp",
     }

@@ -11,8 +11,8 @@ from local.errors import LocalError
 PROJECT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 TASK_MANAGERS = 2
-FLINK_PORTS = 3 + TASK_MANAGERS
-"""From FLINK_PORT on: the REST API, ZooKeeper, the worker pool and the TaskManagers."""
+FLINK_PORTS = 4 + 2 * TASK_MANAGERS
+"""From FLINK_PORT on: the REST API, ZooKeeper, the worker pool, the TaskManagers, the metrics of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,12 @@ class LocalSettings:
     def task_manager_port(self, number: int) -> int:
         """Where a TaskManager listens; numbers start at 1."""
         return self.flink_port + 2 + number
+
+    @property
+    def metrics_ports(self) -> dict[str, int]:
+        """Where Prometheus scrapes each of Flink's servers, by its name."""
+        servers = ["JobManager", *(f"TaskManager-{number}" for number in range(1, TASK_MANAGERS + 1))]
+        return {server: self.flink_port + 3 + TASK_MANAGERS + i for i, server in enumerate(servers)}
 
     @property
     def logs_dir(self) -> Path:

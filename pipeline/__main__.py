@@ -13,7 +13,12 @@ from pipeline.logs import configure_logging
 
 
 def main() -> int:
-    """Run the job; returns the process's exit code: 0 done, 2 wrong configuration, 130 interrupted."""
+    """Run the job.
+
+    Returns:
+        the process's exit code: 0 done, 1 the Flink cluster does not answer or does not take the job, 2 wrong
+        configuration, 130 interrupted.
+    """
     configure_logging()
     # Only now: Beam logs while it is imported.
     from pipeline.settings import print_config, read_configuration
@@ -36,7 +41,7 @@ def main() -> int:
             Console(highlight=False).print(run_backlog(settings, console).table())
     except (ConfigError, FlinkError) as e:
         console.print(str(e), style="red", markup=False)
-        return 2
+        return 1 if isinstance(e, FlinkError) else 2
     except KeyboardInterrupt:
         console.print("Interrupted; what was not committed is merged by the next run.")
         return 130
