@@ -56,7 +56,7 @@ install_packages() {
     echo "Installing the Python packages, which takes a minute or two the first time ..."
     [[ -x $venv/bin/python ]] || "$python" -m venv --clear "$venv"
     mkdir -p "$DATA_DIR/logs"
-    with_progress "$DATA_DIR/logs/pip.log" "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[test]'
+    with_progress "$DATA_DIR/logs/pip.log" "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[bench,test]'
     cp setup.py "$venv/setup.py"
 }
 

@@ -19,6 +19,11 @@ setup(
         "tenacity>=9,<10",
     ],
     extras_require={
+        "bench": [
+            "matplotlib>=3.8,<4",
+            "psutil>=5.9,<8",
+            "py-spy>=0.4,<0.5",
+        ],
         "test": [
             "dockerfile-parse>=2,<3",
             "hypothesis>=6.100,<7",
@@ -32,6 +37,7 @@ setup(
             "pytest-timeout>=2.3,<3",
             "pyyaml>=6,<7",
             "ruff>=0.11,<1",
+            "types-psutil>=5.9,<8",
         ],
     },
     entry_points={"console_scripts": ["merge-user-courses=pipeline.__main__:main"]},

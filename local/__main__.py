@@ -20,9 +20,10 @@ _COMMANDS = {
     "run": "run the pipeline against what is up; ARGS are its options (run --help lists them)",
     "flink": "submit the job to a Flink cluster and follow it; flink stop stops it with a savepoint,\n"
     "          flink resume goes on from there, flink upgrade does both; ARGS are the pipeline's options",
+    "bench": "measure the pipeline beside what Cassandra can take, on services of its own (bench --help)",
     "test": "run the tests on services of their own; ARGS are pytest's",
 }
-_TAKE_ARGS = ("run", "flink", "test")
+_TAKE_ARGS = ("run", "flink", "bench", "test")
 _EPILOG = """\
 environment variables:
   KAFKA_PORT      where Kafka listens on 127.0.0.1 (default 9092)
@@ -82,6 +83,10 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
             from local.flink import flink
 
             return flink(settings, args)
+        case "bench":
+            from benchmarks.command import main as bench
+
+            return bench(settings, args)
         case "test":
             return commands.test(settings, args)
         case "up":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -42,14 +43,19 @@ def kafka(settings: LocalSettings) -> Service:
     )
 
 
-def cassandra(settings: LocalSettings) -> Service:
-    """A Cassandra node."""
+def cassandra(settings: LocalSettings, options: Sequence[str] = ()) -> Service:
+    """A Cassandra node.
+
+    Args:
+        settings: says where it listens and where its data is.
+        options: more options of java.
+    """
     return Service(
         "Cassandra",
         settings,
         port=settings.cassandra_port,
         port_variable="CASSANDRA_PORT",
-        prepare=lambda: _prepare_cassandra(settings),
+        prepare=lambda: _prepare_cassandra(settings, options),
         answers=lambda: _cassandra_answers(settings),
     )
 
@@ -75,7 +81,7 @@ def _prepare_kafka(settings: LocalSettings) -> list[str]:
     return [*java, "kafka.Kafka", str(properties)]
 
 
-def _prepare_cassandra(settings: LocalSettings) -> list[str]:
+def _prepare_cassandra(settings: LocalSettings, options: Sequence[str]) -> list[str]:
     data = data_dir(settings, "cassandra")
     (storage_port,) = ports.free_ports(1)
     yaml = configure(settings, "cassandra.yaml", {"port": settings.cassandra_port, "storage_port": storage_port})
@@ -85,6 +91,7 @@ def _prepare_cassandra(settings: LocalSettings) -> list[str]:
         f"-Dcassandra.config={yaml.as_uri()}",
         f"-Dcassandra.storagedir={data}",
         f"-Dlogback.configurationFile={CONFIG / 'cassandra-logback.xml'}",
+        *options,
         *("-cp", jars.class_path(settings, "cassandra")),
         "org.apache.cassandra.service.CassandraDaemon",
     ]

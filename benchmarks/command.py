@@ -1,0 +1,122 @@
+"""The command line of ./run_local.sh bench."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from benchmarks.bench import DIRECT, FLINK, BenchOptions, BenchResult, bench
+from benchmarks.report import bench_picture, bench_table, result_file, write_json
+from benchmarks.workload import Shape
+from local.console import console
+from local.settings import LocalSettings
+
+_QUICK_EVENTS = 300
+_EVENTS = {DIRECT: 1_000, FLINK: 2_000}
+_DEFAULT_SHAPE = Shape()
+
+
+def main(settings: LocalSettings, argv: Sequence[str]) -> int:
+    """Run a benchmark; returns the exit code: 0, or 1 where a bar is not reached.
+
+    Args:
+        settings: of the user; the services of the benchmark are others.
+        argv: what follows `bench` on the command line.
+
+    Raises:
+        LocalError: if it cannot be run.
+    """
+    own, pipeline_options = _split(argv)
+    parser = _parser()
+    arguments = parser.parse_args(own)
+    options = _options(parser, arguments, pipeline_options)
+    result = bench(settings, options)
+    console.print(bench_table(result))
+    path = result_file(settings.data_dir, f"bench-{options.runner.lower()}-p{options.parallelism}")
+    console.print(f"Picture: {bench_picture(result, path)}", soft_wrap=True)
+    console.print(f"Results: {write_json(path, result.as_json())}", soft_wrap=True)
+    return _check(result, arguments.bar)
+
+
+def _check(result: BenchResult, bar: float | None) -> int:
+    if bar is None or result.cpu_ratio_to_floor >= bar:
+        return 0
+    console.print(
+        f"An event costs the floor {result.cpu_ratio_to_floor:.2f} of what it costs the pipeline in CPU of Python "
+        f"and Cassandra, less than the bar of {bar}: the pipeline has become slower.",
+        style="red",
+    )
+    return 1
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The arguments before and behind --."""
+    arguments = list(argv)
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], tuple(arguments[at + 1 :])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run_local.sh bench",
+        description="Measure the pipeline beside the floor (the same reads and writes by cassandra-driver alone) "
+        "and the baseline (what the Scala job asks of Cassandra), on services of their own.",
+        epilog="Options behind -- are the pipeline's.",
+    )
+    parser.add_argument("--quick", action="store_true", help="few events on DirectRunner, in under two minutes")
+    parser.add_argument("--runner", choices=(DIRECT, FLINK), help=f"default {FLINK}, with --quick {DIRECT}")
+    parser.add_argument(
+        "--parallelism", type=_positive, default=1, help="of the job on Flink, and processes of the floor"
+    )
+    parser.add_argument("--events", type=_positive, help="events of the pipeline, and of the floor")
+    parser.add_argument("--baseline-events", type=_positive, help="events of the baseline")
+    parser.add_argument("--seed", type=int, default=1, help="another one gives other accounts of the same shape")
+    parser.add_argument(
+        "--paced-seconds", type=_positive, default=40, help="how long to measure the latency on Flink"
+    )
+    parser.add_argument(
+        "--bar",
+        type=float,
+        help="exit with 1 if the floor's CPU an event by the pipeline's (Python and Cassandra) is less",
+    )
+    shape = parser.add_argument_group("sizes of the accounts")
+    shape.add_argument("--enrolments", type=_positive, default=_DEFAULT_SHAPE.enrolments, help="of a from account")
+    shape.add_argument("--contents", type=_positive, default=_DEFAULT_SHAPE.contents, help="of an enrolment")
+    shape.add_argument("--shared", type=int, default=_DEFAULT_SHAPE.shared, help="enrolments that both have")
+    shape.add_argument(
+        "--own", type=int, default=_DEFAULT_SHAPE.own, help="enrolments that the to account alone has"
+    )
+    return parser
+
+
+def _options(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace, pipeline_options: tuple[str, ...]
+) -> BenchOptions:
+    quick, runner = arguments.quick, arguments.runner
+    runner = runner or (DIRECT if quick else FLINK)
+    if runner == DIRECT and arguments.parallelism > 1:
+        parser.error(f"{DIRECT} merges in one process; give --parallelism with --runner {FLINK}")
+    events = arguments.events or (_QUICK_EVENTS if quick else _EVENTS[runner])
+    try:
+        shape = Shape(arguments.enrolments, arguments.contents, arguments.shared, arguments.own)
+    except ValueError as e:
+        parser.error(str(e))
+    return BenchOptions(
+        runner=runner,
+        parallelism=arguments.parallelism,
+        events=events,
+        baseline_events=arguments.baseline_events or max(10, events // 5),
+        warm_up=max(100, events // 5),
+        paced_s=arguments.paced_seconds,
+        shape=shape,
+        seed=arguments.seed,
+        pipeline_options=pipeline_options,
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        msg = "give a whole number of at least 1"
+        raise argparse.ArgumentTypeError(msg)
+    return number
