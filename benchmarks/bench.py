@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 import platform
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from cassandra.cluster import Session
 
 from benchmarks.baseline import Baseline
 from benchmarks.contenders import Contender, Contenders, contenders
@@ -17,43 +18,15 @@ from benchmarks.driver import connect
 from benchmarks.floor import Floor
 from benchmarks.loading import load
 from benchmarks.measure import CASSANDRA, JVM, KAFKA, KINDS, PYTHON, Sampler, wait_until_idle
+from benchmarks.options import BenchOptions, on_flink
 from benchmarks.phases import Phase, percentile, together
 from benchmarks.pipeline_runs import PipelineRun, run_directly, run_on_flink
-from benchmarks.plan import plan
+from benchmarks.plan import rows_per_event
 from benchmarks.services import BenchServices, running_services
-from benchmarks.topics import Event
-from benchmarks.workload import Shape, Workload
+from benchmarks.topics import events_of
+from benchmarks.workload import Pair, Workload
 from local.console import step
 from local.settings import LocalSettings
-
-DIRECT, FLINK = "DirectRunner", "FlinkRunner"
-
-
-@dataclass(frozen=True, slots=True)
-class BenchOptions:
-    """What to measure.
-
-    Attributes:
-        runner: DIRECT or FLINK.
-        parallelism: of the job on Flink, and as many processes of the floor and of the baseline.
-        events: events of the pipeline, and of the floor.
-        baseline_events: events of the baseline, which is slow.
-        warm_up: events of each that are merged first and not counted.
-        paced_s: how long events are published at half of the rate, for the latency, on Flink.
-        shape: the sizes of the accounts.
-        seed: of the workload.
-        pipeline_options: more options of the pipeline.
-    """
-
-    runner: str
-    parallelism: int
-    events: int
-    baseline_events: int
-    warm_up: int
-    paced_s: float
-    shape: Shape
-    seed: int
-    pipeline_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +128,7 @@ def bench(shared: LocalSettings, options: BenchOptions) -> BenchResult:
     Raises:
         LocalError: if a service does not come up, or the pipeline fails.
     """
-    with running_services(shared, flink=options.runner == FLINK) as services:
+    with running_services(shared, flink=on_flink(options)) as services:
         return _Bench(services, options).run()
 
 
@@ -163,14 +136,13 @@ class _Bench:
     def __init__(self, services: BenchServices, options: BenchOptions) -> None:
         self._services, self._options = services, options
         self._workload = Workload(options.shape, options.seed)
-        on_flink = options.runner == FLINK
         self._events = {
             "floor": options.warm_up + options.events,
             "baseline": options.warm_up // 2 + options.baseline_events,
-            "warm-up": options.warm_up if on_flink else 0,
+            "warm-up": options.warm_up if on_flink(options) else 0,
             "pipeline": options.events,
             # At half of the rate: so many for each event of a run of which nobody knows yet how long it takes.
-            "paced": options.events if on_flink else 0,
+            "paced": options.events if on_flink(options) else 0,
         }
 
     def run(self) -> BenchResult:
@@ -232,10 +204,10 @@ class _Bench:
                 (load_before, os.getloadavg()[0]),
             )
 
-    def _load(self, session: Any) -> None:
+    def _load(self, session: Session) -> None:
         most = max(self._events.values())
 
-        def in_turn() -> Any:
+        def in_turn() -> Iterator[Pair]:
             for number in range(most):
                 for group, count in self._events.items():
                     # Evenly: so much of a small group as of the largest.
@@ -254,32 +226,12 @@ class _Bench:
     def _settle(self) -> None:
         wait_until_idle(self._services.cassandra.pid or 0)
 
-    def _run_pipeline(self, session: Any, sampler: Sampler) -> PipelineRun:
-        options = self._options
-        planned = plan(self._workload.pair("pipeline", 0), int(time.time() * 1000))
-        rows_per_event = planned.rows_read + planned.rows_written
-        if options.runner == DIRECT:
-            return run_directly(
-                self._services,
-                session,
-                sampler,
-                options.shape,
-                self._of("pipeline"),
-                rows_per_event=rows_per_event,
-                options=options.pipeline_options,
-            )
-        return run_on_flink(
-            self._services,
-            sampler,
-            options.shape,
-            self._of("warm-up"),
-            self._of("pipeline"),
-            self._of("paced"),
-            parallelism=options.parallelism,
-            paced_s=options.paced_s,
-            rows_per_event=rows_per_event,
-            options=options.pipeline_options,
+    def _run_pipeline(self, session: Session, sampler: Sampler) -> PipelineRun:
+        services, options, rows = self._services, self._options, rows_per_event(self._workload)
+        warm_up, events, paced = (
+            events_of(self._workload.pairs(group, self._events[group]))
+            for group in ("warm-up", "pipeline", "paced")
         )
-
-    def _of(self, group: str) -> Sequence[Event]:
-        return [Event.of(pair) for pair in self._workload.pairs(group, self._events[group])]
+        if on_flink(options):
+            return run_on_flink(services, sampler, options, warm_up, events, paced, rows_per_event=rows)
+        return run_directly(services, session, sampler, options, events, rows_per_event=rows)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from benchmarks.bench import DIRECT, FLINK, BenchOptions, BenchResult, bench
+from benchmarks.bench import BenchResult, bench
+from benchmarks.options import DIRECT, FLINK, BenchOptions
+from benchmarks.profiling import profile, profile_as_json, profile_table
 from benchmarks.report import bench_picture, bench_table, result_file, write_json
 from benchmarks.workload import Shape
 from local.console import console
@@ -27,8 +29,16 @@ def main(settings: LocalSettings, argv: Sequence[str]) -> int:
         LocalError: if it cannot be run.
     """
     own, pipeline_options = _split(argv)
-    parser = _parser()
-    arguments = parser.parse_args(own)
+    match own:
+        case ["profile", *own]:
+            return _profile(settings, own, pipeline_options)
+        case _:
+            return _bench(settings, own, pipeline_options)
+
+
+def _bench(settings: LocalSettings, argv: Sequence[str], pipeline_options: tuple[str, ...]) -> int:
+    parser = _bench_parser()
+    arguments = parser.parse_args(argv)
     options = _options(parser, arguments, pipeline_options)
     result = bench(settings, options)
     console.print(bench_table(result))
@@ -36,6 +46,19 @@ def main(settings: LocalSettings, argv: Sequence[str]) -> int:
     console.print(f"Picture: {bench_picture(result, path)}", soft_wrap=True)
     console.print(f"Results: {write_json(path, result.as_json())}", soft_wrap=True)
     return _check(result, arguments.bar)
+
+
+def _profile(settings: LocalSettings, argv: Sequence[str], pipeline_options: tuple[str, ...]) -> int:
+    parser = _parser("profile", "Sample the stacks of the Python process that merges, with py-spy.")
+    options = _options(parser, parser.parse_args(argv), pipeline_options)
+    path = result_file(settings.data_dir, f"profile-{options.runner.lower()}")
+    picture = path.with_name(f"{path.name}.svg")
+    result, run = profile(settings, options, picture)
+    console.print(profile_table(result, options.events))
+    console.print(f"{run.phase.events_per_s:.1f} events/s, while py-spy was looking.")
+    console.print(f"Flame graph: {picture}", soft_wrap=True)
+    console.print(f"Results: {write_json(path, profile_as_json(result, options.events))}", soft_wrap=True)
+    return 0
 
 
 def _check(result: BenchResult, bar: float | None) -> int:
@@ -56,29 +79,38 @@ def _split(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return arguments[:at], tuple(arguments[at + 1 :])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="./run_local.sh bench",
-        description="Measure the pipeline beside the floor (the same reads and writes by cassandra-driver alone) "
-        "and the baseline (what the Scala job asks of Cassandra), on services of their own.",
-        epilog="Options behind -- are the pipeline's.",
+def _bench_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "",
+        "Measure the pipeline beside the floor (the same reads and writes by cassandra-driver alone) and the "
+        "baseline (what the Scala job asks of Cassandra), on services of their own. Another command, with options "
+        "of its own: profile, which samples where the pipeline spends its time.",
     )
     parser.add_argument("--quick", action="store_true", help="few events on DirectRunner, in under two minutes")
-    parser.add_argument("--runner", choices=(DIRECT, FLINK), help=f"default {FLINK}, with --quick {DIRECT}")
     parser.add_argument(
-        "--parallelism", type=_positive, default=1, help="of the job on Flink, and processes of the floor"
+        "--paced-seconds", type=_positive, default=40, help="how long to measure the latency on Flink (default 40)"
     )
-    parser.add_argument("--events", type=_positive, help="events of the pipeline, and of the floor")
-    parser.add_argument("--baseline-events", type=_positive, help="events of the baseline")
-    parser.add_argument("--seed", type=int, default=1, help="another one gives other accounts of the same shape")
-    parser.add_argument(
-        "--paced-seconds", type=_positive, default=40, help="how long to measure the latency on Flink"
-    )
+    parser.add_argument("--baseline-events", type=_positive, help="events of the baseline (default a fifth)")
     parser.add_argument(
         "--bar",
         type=float,
         help="exit with 1 if the floor's CPU an event by the pipeline's (Python and Cassandra) is less",
     )
+    return parser
+
+
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    """The parser with the options that all commands have."""
+    parser = argparse.ArgumentParser(
+        prog=f"./run_local.sh bench {command}".strip(),
+        description=description,
+        epilog="Options behind -- are the pipeline's.",
+    )
+    parser.set_defaults(quick=False, paced_seconds=0, baseline_events=None)
+    parser.add_argument("--runner", choices=(DIRECT, FLINK), help=f"default {FLINK}, with --quick {DIRECT}")
+    parser.add_argument("--parallelism", type=_positive, default=1, help="of the job, and processes of the floor")
+    parser.add_argument("--events", type=_positive, help="events of the pipeline, and of the floor")
+    parser.add_argument("--seed", type=int, default=1, help="another one gives other accounts of the same shape")
     shape = parser.add_argument_group("sizes of the accounts")
     shape.add_argument("--enrolments", type=_positive, default=_DEFAULT_SHAPE.enrolments, help="of a from account")
     shape.add_argument("--contents", type=_positive, default=_DEFAULT_SHAPE.contents, help="of an enrolment")

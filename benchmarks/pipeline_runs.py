@@ -12,23 +12,22 @@ from pathlib import Path
 from cassandra.cluster import Session
 
 from benchmarks.measure import JVM, PYTHON, Sampler
+from benchmarks.options import BenchOptions
 from benchmarks.phases import Phase
+from benchmarks.py_spy import PySpy
 from benchmarks.services import BenchServices
 from benchmarks.topics import Event, Topics
-from benchmarks.workload import Shape
 from local.errors import LocalError
 from local.run import pipeline_command
 from local.settings import HOST, PROJECT
 from pipeline.flink_cluster import FlinkCluster
 from transforms.course_tables import MERGE_LOG_TABLE
 
-_STEADY_FROM, _STEADY_TO = 0.1, 0.9
-"""The part of the events of which the rate is taken, in the order of their completion."""
-
 _LEAST_EVENTS_A_S = 2
 """Slower than this is taken for a standstill."""
 
 _START_UP_S = 120
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,11 @@ class PipelineRun:
     """What a run of the job gave.
 
     Attributes:
-        phase: the steady state.
+        phase: the merging.
         whole: from the start of the command to its end; None for a job that goes on.
-        latencies_s: from the publishing of each event to its last sync request, at half of the rate of the steady
-            state; None where events are not merged as they come.
-        completions_s: when each event was done, from the start of the steady state on.
+        latencies_s: from the publishing of each event to its last sync request, at half of the phase's rate; None
+            where events are not merged as they come.
+        completions_s: when each event was done, from the start of the phase on.
     """
 
     phase: Phase
@@ -53,11 +52,11 @@ def run_directly(
     services: BenchServices,
     session: Session,
     sampler: Sampler,
-    shape: Shape,
+    options: BenchOptions,
     events: Sequence[Event],
     *,
     rows_per_event: float,
-    options: Sequence[str],
+    spy: PySpy | None = None,
 ) -> PipelineRun:
     """Publish the events, then merge them in one pass on DirectRunner.
 
@@ -70,13 +69,18 @@ def run_directly(
     topics = Topics(services.settings)
     start_offset = topics.end()
     topics.publish(events)
-    command = pipeline_command(services.settings, "--runner=DirectRunner", *options)
+    command = pipeline_command(services.settings, "--runner=DirectRunner", *options.pipeline_options)
     began = time.time()
     with _started(command, services.settings.logs_dir / "pipeline.log") as process:
         sampler.add(process.pid, PYTHON)
+        if spy:
+            _wait_for_merges(session, process)
+            spy.start(process.pid)
         _wait_for(process, services.settings.logs_dir / "pipeline.log", events=len(events))
     ended = time.time()
-    done = topics.completions(start_offset, events, shape.enrolments_after)
+    if spy:
+        spy.stop()
+    done = topics.completions(start_offset, events, options.shape.enrolments_after)
     first = _first_merge(session, since=began)
     last = max(done.values())
     rows = len(events) * rows_per_event
@@ -91,37 +95,35 @@ def run_directly(
 def run_on_flink(
     services: BenchServices,
     sampler: Sampler,
-    shape: Shape,
+    options: BenchOptions,
     warm_up: Sequence[Event],
     events: Sequence[Event],
     paced: Sequence[Event],
     *,
-    parallelism: int,
-    paced_s: float,
     rows_per_event: float,
-    options: Sequence[str],
+    spy: PySpy | None = None,
 ) -> PipelineRun:
     """Submit the job to the Flink cluster, warm it up, publish the events at once, then others at half that rate.
 
     Args:
         services: what is up.
         sampler: is to sample the cluster.
-        shape: of the accounts.
+        options: what is measured.
         warm_up: merged first, and not counted.
-        events: published at once, for the rate: that of the middle of them, in the order of their completion.
+        events: published at once, for the rate: from the first one's publishing to the last sync request.
+            Bundles let go of their outputs all at once, so that the time between two outputs says nothing of the
+            work between them; only the whole interval is sure to hold the work of its events.
         paced: for the latency; as many of them are used as are needed.
-        parallelism: of the job.
-        paced_s: how long to publish at half of the rate.
         rows_per_event: rows read and written for an event.
-        options: more options of the pipeline.
+        spy: samples the stacks of the worker while the events are merged, if there is one.
 
     Raises:
         LocalError: if the job cannot be submitted, or does not merge all events.
     """
-    topics, requests = Topics(services.settings), shape.enrolments_after
+    topics, requests = Topics(services.settings), options.shape.enrolments_after
     for service in services.flink:
         sampler.add(service.pid or 0, PYTHON if service.name == "Worker-pool" else JVM)
-    _submit(services, parallelism, options)
+    _submit(services, options)
 
     def wait_for(count: int) -> None:
         topics.wait_for(start_offset + count * requests, _START_UP_S + count / _LEAST_EVENTS_A_S)
@@ -130,31 +132,37 @@ def run_on_flink(
     topics.publish(warm_up)
     wait_for(len(warm_up))
 
+    if spy:
+        spy.start_in_busiest_child(services.flink[-1].pid or 0)
     start_offset = topics.end()
-    topics.publish(events)
+    published = topics.publish(events)
     wait_for(len(events))
+    if spy:
+        spy.stop()
     done = sorted(topics.completions(start_offset, events, requests).values())
-    steady = _steady(sampler, done, rows_per_event)
+    began = min(published.values())
+    rows = len(events) * rows_per_event
+    phase = Phase.of(sampler, began, done[-1], events=len(events), rows=rows)
 
-    per_s = steady.events_per_s / 2
-    paced = paced[: max(1, min(len(paced), round(per_s * paced_s)))]
+    per_s = phase.events_per_s / 2
+    paced = paced[: round(per_s * options.paced_s)]
     start_offset = topics.end()
     published = topics.publish(paced, per_s=per_s)
     wait_for(len(paced))
     at = topics.completions(start_offset, paced, requests)
     _cancel(services)
     return PipelineRun(
-        phase=steady,
+        phase=phase,
         whole=None,
-        latencies_s=[at[account] - time_ for account, time_ in published.items()],
-        completions_s=[time_ - done[0] for time_ in done],
+        latencies_s=[at[account] - time_ for account, time_ in published.items()] or None,
+        completions_s=[time_ - began for time_ in done],
     )
 
 
-def _steady(sampler: Sampler, done: Sequence[float], rows_per_event: float) -> Phase:
-    first, last = int(len(done) * _STEADY_FROM), int(len(done) * _STEADY_TO) - 1
-    events = last - first
-    return Phase.of(sampler, done[first], done[last], events=events, rows=events * rows_per_event)
+def _wait_for_merges(session: Session, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the first row of the merge log, or for the end of the process."""
+    while process.poll() is None and not session.execute(f"SELECT userid FROM {MERGE_LOG_TABLE} LIMIT 1").one():
+        time.sleep(_POLL_S)
 
 
 def _first_merge(session: Session, since: float) -> float:
@@ -163,7 +171,7 @@ def _first_merge(session: Session, since: float) -> float:
     return float(min(at / 1e6 for (at,) in log if at / 1e6 >= since))
 
 
-def _submit(services: BenchServices, parallelism: int, options: Sequence[str]) -> None:
+def _submit(services: BenchServices, options: BenchOptions) -> None:
     settings = services.settings
     command = pipeline_command(
         settings,
@@ -171,8 +179,8 @@ def _submit(services: BenchServices, parallelism: int, options: Sequence[str]) -
         f"--flink_master={settings.flink_address}",
         f"--flink_job_server_jar={settings.flink_job_server_jar}",
         f"--environment_config={HOST}:{settings.worker_pool_port}",
-        f"--parallelism={parallelism}",
-        *options,
+        f"--parallelism={options.parallelism}",
+        *options.pipeline_options,
     )
     log = settings.logs_dir / "pipeline.log"
     with _started(command, log) as process:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair
+from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Workload
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
 from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
 from transforms.rules.dates import TextDates
@@ -72,3 +72,9 @@ def plan(pair: Pair, now_ms: int) -> PlannedMerge:
         rows_read=sum(map(len, [*read, theirs[ACTIVITY_AGG], own_aggregates])),
         rows_written=sum(len(b.rows) + len(b.ledger) for b in content) + len(enrolments) + len(aggregates),
     )
+
+
+def rows_per_event(workload: Workload) -> int:
+    """Rows read and written for an event; a few more or less where values happen to be equal."""
+    planned = plan(workload.pair("any", 0), 0)
+    return planned.rows_read + planned.rows_written

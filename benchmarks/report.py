@@ -105,7 +105,7 @@ def _draw_times(result: BenchResult, axes: Axes) -> None:
     axes.plot(values, [100 * (n + 1) / len(values) for n in range(len(values))], color=_COLOURS[PYTHON])
     axes.set_ylabel("% of events")
     if latencies is None:
-        axes.set_title("done, s after the merge began")
+        axes.set_title("done, s after the start")
         return
     for percent in (50, 95, 99):
         axes.axhline(percent, color="#cccccc", linewidth=0.5)

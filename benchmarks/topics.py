@@ -30,10 +30,10 @@ class Event:
     to_account: str
     message: bytes
 
-    @classmethod
-    def of(cls, pair: Pair) -> Event:
-        """The event that merges a pair."""
-        return cls(pair.to_account, pair.event())
+
+def events_of(pairs: Iterable[Pair]) -> list[Event]:
+    """The events that merge pairs."""
+    return [Event(pair.to_account, pair.event()) for pair in pairs]
 
 
 class Topics:
