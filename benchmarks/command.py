@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from benchmarks.bench import BenchResult, bench
+from benchmarks.growth import SIZES, growth, growth_picture, growth_tables
 from benchmarks.options import DIRECT, FLINK, BenchOptions
 from benchmarks.profiling import profile, profile_as_json, profile_table
 from benchmarks.report import bench_picture, bench_table, result_file, write_json
@@ -30,6 +31,8 @@ def main(settings: LocalSettings, argv: Sequence[str]) -> int:
     """
     own, pipeline_options = _split(argv)
     match own:
+        case ["growth", *own]:
+            return _growth(settings, own)
         case ["profile", *own]:
             return _profile(settings, own, pipeline_options)
         case _:
@@ -46,6 +49,23 @@ def _bench(settings: LocalSettings, argv: Sequence[str], pipeline_options: tuple
     console.print(f"Picture: {bench_picture(result, path)}", soft_wrap=True)
     console.print(f"Results: {write_json(path, result.as_json())}", soft_wrap=True)
     return _check(result, arguments.bar)
+
+
+def _growth(settings: LocalSettings, argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="./run_local.sh bench growth",
+        description="Measure what a row costs as accounts grow, and a merge as one account receives many.",
+    )
+    parser.add_argument("--sizes", type=_positive, nargs="+", default=SIZES, help="content rows of an account")
+    parser.add_argument("--merges", type=_positive, default=1_000, help="into one account (default 1000)")
+    parser.add_argument("--seed", type=int, default=1, help="another one gives other accounts of the same shape")
+    arguments = parser.parse_args(argv)
+    result = growth(settings, sizes=arguments.sizes, merges=arguments.merges, seed=arguments.seed)
+    console.print(*growth_tables(result))
+    path = result_file(settings.data_dir, "growth")
+    console.print(f"Picture: {growth_picture(result, path)}", soft_wrap=True)
+    console.print(f"Results: {write_json(path, result.as_json())}", soft_wrap=True)
+    return 0
 
 
 def _profile(settings: LocalSettings, argv: Sequence[str], pipeline_options: tuple[str, ...]) -> int:
@@ -83,8 +103,9 @@ def _bench_parser() -> argparse.ArgumentParser:
     parser = _parser(
         "",
         "Measure the pipeline beside the floor (the same reads and writes by cassandra-driver alone) and the "
-        "baseline (what the Scala job asks of Cassandra), on services of their own. Another command, with options "
-        "of its own: profile, which samples where the pipeline spends its time.",
+        "baseline (what the Scala job asks of Cassandra), on services of their own. Two other commands have "
+        "options of their own: bench profile samples where the pipeline spends its time, and bench growth "
+        "measures what a row costs as accounts grow.",
     )
     parser.add_argument("--quick", action="store_true", help="few events on DirectRunner, in under two minutes")
     parser.add_argument(

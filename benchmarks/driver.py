@@ -24,7 +24,9 @@ from local.schema import KEYSPACE
 from local.settings import HOST, LocalSettings
 from transforms.rules.rows import Row
 
-_PROTOCOL_VERSION = 5
+_PROTOCOL_VERSION = 4
+"""The newest without checksums over every segment, which the driver works out in Python."""
+
 _REQUEST_TIMEOUT_S = 60
 
 
@@ -46,7 +48,7 @@ def connect(settings: LocalSettings) -> Iterator[Session]:
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
     try:
-        session = cluster.connect(KEYSPACE)
+        session = cluster.connect()
         session.default_fetch_size = None
         yield session
     finally:
@@ -85,13 +87,13 @@ class Statements:
     def select(self, table: str, where: str) -> PreparedStatement:
         """All columns of the rows of a condition."""
         columns = ", ".join(self._tables[table].columns)
-        return self._session.prepare(f"SELECT {columns} FROM {table} WHERE {where}")
+        return self._session.prepare(f"SELECT {columns} FROM {KEYSPACE}.{table} WHERE {where}")
 
     def insert(self, table: str) -> Binder:
         """An INSERT of all columns."""
         columns = list(self._tables[table].columns)
         marks = ", ".join("?" for _ in columns)
-        return Binder(self._session, f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})")
+        return Binder(self._session, f"INSERT INTO {KEYSPACE}.{table} ({', '.join(columns)}) VALUES ({marks})")
 
     def update(self, table: str) -> Binder:
         """An UPDATE of all columns; entries of maps are added."""
@@ -103,7 +105,7 @@ class Statements:
             if name not in key
         )
         where = " AND ".join(f"{name} = ?" for name in key)
-        return Binder(self._session, f"UPDATE {table} SET {', '.join(assignments)} WHERE {where}")
+        return Binder(self._session, f"UPDATE {KEYSPACE}.{table} SET {', '.join(assignments)} WHERE {where}")
 
 
 def batch(statements: Sequence[BoundStatement]) -> BatchStatement | BoundStatement:

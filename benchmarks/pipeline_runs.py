@@ -19,6 +19,7 @@ from benchmarks.services import BenchServices
 from benchmarks.topics import Event, Topics
 from local.errors import LocalError
 from local.run import pipeline_command
+from local.schema import KEYSPACE
 from local.settings import HOST, PROJECT
 from pipeline.flink_cluster import FlinkCluster
 from transforms.course_tables import MERGE_LOG_TABLE
@@ -161,13 +162,16 @@ def run_on_flink(
 
 def _wait_for_merges(session: Session, process: subprocess.Popen[bytes]) -> None:
     """Wait for the first row of the merge log, or for the end of the process."""
-    while process.poll() is None and not session.execute(f"SELECT userid FROM {MERGE_LOG_TABLE} LIMIT 1").one():
+    while (
+        process.poll() is None
+        and not session.execute(f"SELECT userid FROM {KEYSPACE}.{MERGE_LOG_TABLE} LIMIT 1").one()
+    ):
         time.sleep(_POLL_S)
 
 
 def _first_merge(session: Session, since: float) -> float:
     """The time of the first row of the merge log, by its write time, in s since the epoch."""
-    log = session.execute(f"SELECT writetime(mid) FROM {MERGE_LOG_TABLE}")
+    log = session.execute(f"SELECT writetime(mid) FROM {KEYSPACE}.{MERGE_LOG_TABLE}")
     return float(min(at / 1e6 for (at,) in log if at / 1e6 >= since))
 
 

@@ -17,8 +17,8 @@ SAMPLES_A_S = 100
 class PySpy:
     """py-spy on one process: samples the stack of the thread that has the GIL, and never stops it.
 
-    So waiting is not in the samples, nor is work in C that gives the GIL away; py-spy's own way to tell threads that
-    wait from those that work does not do on every kernel.
+    So waiting is not in the samples, nor is work in C that gives the GIL away. How py-spy tells threads that wait
+    from those that work otherwise does not do on every kernel.
     """
 
     def __init__(self, picture: Path) -> None:

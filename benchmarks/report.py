@@ -18,7 +18,7 @@ from benchmarks.phases import Phase
 
 mpl.use("agg")  # there may be no display
 
-_COLOURS = {PYTHON: "#3572a5", JVM: "#b07219", CASSANDRA: "#1287b1", KAFKA: "#777777"}
+COLOURS = {PYTHON: "#3572a5", JVM: "#b07219", CASSANDRA: "#1287b1", KAFKA: "#777777"}
 
 
 def result_file(folder: Path, name: str) -> Path:
@@ -73,13 +73,13 @@ def bench_picture(result: BenchResult, path: Path) -> Path:
     """Draw throughput, CPU and latency; returns the file."""
     phases = {"baseline": result.baseline, "floor": result.floor, "pipeline": result.pipeline.phase}
     figure, (rates, cpu, times) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-    bars = rates.bar(list(phases), [phase.events_per_s for phase in phases.values()], color=_COLOURS[CASSANDRA])
+    bars = rates.bar(list(phases), [phase.events_per_s for phase in phases.values()], color=COLOURS[CASSANDRA])
     rates.bar_label(bars, fmt="%.0f")
     rates.set_title("events/s")
     bottom = [0.0] * len(phases)
     for kind in KINDS:
         heights = [phase.cpu_ms_per_event(kind) for phase in phases.values()]
-        cpu.bar(list(phases), heights, bottom=bottom, color=_COLOURS[kind], label=kind)
+        cpu.bar(list(phases), heights, bottom=bottom, color=COLOURS[kind], label=kind)
         bottom = [b + h for b, h in zip(bottom, heights, strict=True)]
     cpu.set_title("CPU ms an event")
     cpu.legend()
@@ -102,7 +102,7 @@ def save(path: Path) -> Path:
 def _draw_times(result: BenchResult, axes: Axes) -> None:
     latencies = result.pipeline.latencies_s
     values = sorted(latencies if latencies is not None else result.pipeline.completions_s)
-    axes.plot(values, [100 * (n + 1) / len(values) for n in range(len(values))], color=_COLOURS[PYTHON])
+    axes.plot(values, [100 * (n + 1) / len(values) for n in range(len(values))], color=COLOURS[PYTHON])
     axes.set_ylabel("% of events")
     if latencies is None:
         axes.set_title("done, s after the start")

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 from transforms.rules.rows import Row
 
 CONTENT_CONSUMPTION = "user_content_consumption"
 ENROLMENTS = "user_enrolments"
 ACTIVITY_AGG = "user_activity_agg"
-
-_CATALOGUE = 400
-"""Courses of the platform, from which each pair of accounts takes its own."""
 
 _DATES = 4_096
 _FIRST_MS = 1_640_995_200_000  # 2022-01-01
@@ -69,45 +67,48 @@ class Pair:
     from_rows: Rows
     to_rows: Rows
 
+    @property
+    def mid(self) -> str:
+        """The message id of the event that asks for their merge."""
+        return f"LP.{_FIRST_MS}.{uuid.uuid5(uuid.NAMESPACE_URL, self.from_account + self.to_account)}"
+
     def event(self) -> bytes:
-        """The message that asks for their merge, as the producer writes it."""
-        return merge_message(self.from_account, self.to_account)
+        """That event, as the user service publishes it."""
+        return json.dumps(_event(self)).encode()
 
 
-def merge_message(from_account: str, to_account: str) -> bytes:
-    """A merge event, as the user service publishes it; its mid is that of the pair."""
-    mid = uuid.uuid5(uuid.NAMESPACE_URL, f"{from_account}/{to_account}")
-    event = {
+def _event(pair: Pair) -> dict[str, Any]:
+    return {
         "eid": "BE_JOB_REQUEST",
         "ets": _FIRST_MS,
-        "mid": f"LP.{_FIRST_MS}.{mid}",
+        "mid": pair.mid,
         "actor": {"id": "Merge User Courses and Cert", "type": "System"},
         "context": {
             "pdata": {"ver": "1.0", "id": "org.sunbird.platform"},
             "channel": "0123221758376673287017",
             "env": "bench",
         },
-        "object": {"type": "MergeUserCoursesAndCert", "id": mid.hex},
+        "object": {"type": "MergeUserCoursesAndCert", "id": uuid.uuid5(uuid.NAMESPACE_URL, pair.mid).hex},
         "edata": {
             "action": "merge-user-courses-and-cert",
-            "fromAccountId": from_account,
-            "toAccountId": to_account,
+            "fromAccountId": pair.from_account,
+            "toAccountId": pair.to_account,
             "rootOrgId": "0123221758376673287017",
             "iteration": 1,
         },
     }
-    return json.dumps(event).encode()
 
 
 class Workload:
     """Pairs of accounts without end, in groups that have no account in common."""
 
-    def __init__(self, shape: Shape, seed: int) -> None:
+    def __init__(self, shape: Shape, seed: int, *, courses: int = 400) -> None:
         """Describe the pairs; each is made only when asked for.
 
         Args:
             shape: the sizes of the accounts.
             seed: another one gives other accounts and values of the same shape.
+            courses: of the platform, from which each pair takes its own; more, if a pair has more.
         """
         self.shape = shape
         self.seed = seed
@@ -115,7 +116,7 @@ class Workload:
         self._dates = [
             _date(_FIRST_MS + rng.randrange(15_000) * _HOUR_MS + rng.randrange(1_000)) for _ in range(_DATES)
         ]
-        courses = max(_CATALOGUE, 2 * (shape.enrolments + shape.own))
+        courses = max(courses, shape.enrolments_after)
         self._courses = [(f"do_{11_309_000_000_000 + n}{n:06}", f"0131{n:015}") for n in range(courses)]
 
     def pairs(self, group: str, count: int, start: int = 0) -> Iterator[Pair]:

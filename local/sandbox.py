@@ -39,7 +39,7 @@ def sandbox(shared: LocalSettings, name: str) -> Iterator[LocalSettings]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
-            msg = f"Another {name} is running in {settings.data_dir}; wait for it, or set DATA_DIR."
+            msg = f"{settings.data_dir} is in use by another run; wait for its end, or set DATA_DIR."
             raise LocalError(msg) from e
         for service in (*flink_services(settings), *services(settings)):  # of a run that was killed
             service.stop()

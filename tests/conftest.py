@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import fcntl
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +10,9 @@ from contextlib import ExitStack
 import pytest
 from cassandra.cluster import Session
 
-from local import jars, ports, schema, services, topics
+from local import jars, schema, services, topics
+from local.errors import LocalError
+from local.sandbox import sandbox
 from local.service import Service
 from local.settings import LocalSettings, read_settings
 from tests.keyspaces import Keyspace, MakeKeyspace
@@ -23,19 +22,11 @@ from tests.keyspaces import Keyspace, MakeKeyspace
 def settings() -> Iterator[LocalSettings]:
     """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
     shared = read_settings(os.environ)
-    kafka_port, cassandra_port = ports.free_ports(2)
-    settings = dataclasses.replace(
-        shared, data_dir=shared.data_dir / "test", kafka_port=kafka_port, cassandra_port=cassandra_port
-    )
-    shared.data_dir.mkdir(parents=True, exist_ok=True)
-    with (shared.data_dir / "test.lock").open("w") as lock:
+    with ExitStack() as running:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pytest.exit(f"Other tests are running in {settings.data_dir}; wait for them, or set DATA_DIR.")
-        for service in services.services(settings):  # of a run that was killed
-            service.stop()
-        shutil.rmtree(settings.data_dir, ignore_errors=True)
+            settings = running.enter_context(sandbox(shared, "test"))
+        except LocalError as e:
+            pytest.exit(str(e))
         jars.resolve_all(shared)
         yield settings
 

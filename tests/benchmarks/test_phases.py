@@ -1,0 +1,46 @@
+"""Rates, sums and percentiles of what was measured."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from hamcrest import assert_that, calling, close_to, equal_to, greater_than, raises
+
+from benchmarks.measure import CASSANDRA, KINDS, PYTHON, Sampler
+from benchmarks.phases import Phase, percentile, together
+
+
+def _phase(events: int, seconds: float, cpu_ms: float, peak_mb: float) -> Phase:
+    return Phase(events, events * 10, seconds, dict.fromkeys(KINDS, cpu_ms), dict.fromkeys(KINDS, peak_mb))
+
+
+def test_phases_together_have_the_rate_of_all_their_events_and_the_largest_peak() -> None:
+    both = together([_phase(30, 1, 60, 5), _phase(10, 3, 20, 7)])
+    assert_that(both.events_per_s, equal_to(10))
+    assert_that(both.rows_per_s, equal_to(100))
+    assert_that(both.cpu_ms_per_event(PYTHON), equal_to(2))
+    assert_that(both.merging_cpu_ms_per_event, equal_to(4))
+    assert_that(both.peak_mb[PYTHON], equal_to(7))
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 5), (95, 10), (90, 9), (91, 10), (1, 1), (100, 10)])
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(percent: float, value: float) -> None:
+    assert_that(percentile([10, 1, 9, 2, 8, 3, 7, 4, 6, 5], percent), equal_to(value))
+
+
+def test_nothing_has_no_percentile() -> None:
+    assert_that(calling(percentile).with_args([], 50), raises(ValueError, "nothing"))
+
+
+def test_the_sampler_counts_the_cpu_of_a_process_between_two_times() -> None:
+    with Sampler({os.getpid(): PYTHON}) as sampler:
+        began, used = time.time(), time.process_time()
+        while time.process_time() - used < 0.5:
+            pass
+        sampler.sample()
+        ended, used = time.time(), time.process_time() - used
+    assert_that(sampler.cpu_ms(began, ended)[PYTHON], close_to(1000 * used, 100))
+    assert_that(sampler.cpu_ms(began, ended)[CASSANDRA], equal_to(0))
+    assert_that(sampler.peak_mb(began, ended)[PYTHON], greater_than(10))
