@@ -40,5 +40,10 @@ setup(
             "types-psutil>=5.9,<8",
         ],
     },
-    entry_points={"console_scripts": ["merge-user-courses=pipeline.__main__:main"]},
+    entry_points={
+        "console_scripts": [
+            "merge-user-courses=pipeline.__main__:main",
+            "merge-user-courses-replay=pipeline.replay.__main__:main",
+        ]
+    },
 )

@@ -2,7 +2,7 @@
 
 import argparse
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Never
@@ -66,8 +66,7 @@ class MergeOptions(PipelineOptions):
         groups = groupby(VARIABLES, key=lambda variable: variable.group)
         for title, variables in groups:
             group = parser.add_argument_group(title)
-            for variable in variables:
-                group.add_argument(f"--{variable.option}", metavar="VALUE", help=_help(variable))
+            add_options(group, variables)
             if title == "Run":
                 group.add_argument(
                     "--config_file", metavar="FILE", help="a HOCON file with the config keys named here"
@@ -108,12 +107,12 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     """
     everything = _parser_of_everything()
     all_given, not_understood = everything.parse_known_args(argv)
-    ours = _Parser(add_help=False, allow_abbrev=False)
+    ours = Parser(add_help=False, allow_abbrev=False)
     MergeOptions._add_argparse_args(ours)
     given, beam_args = ours.parse_known_args(argv)
     on_flink = _is_flink(all_given.runner)
     return CommandLine(
-        given={v.option: text for v in VARIABLES if (text := getattr(given, v.option)) is not None},
+        given=given_variables(given, VARIABLES),
         config_file=given.config_file,
         print_config=given.print_config,
         beam_args=tuple(beam_args),
@@ -122,15 +121,34 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
     )
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are ConfigErrors."""
+
     def error(self, message: str) -> Never:
+        """Raise what is wrong."""
         msg = f"The command line cannot be read, {message}: see --help."
         raise ConfigError(msg)
 
+    @property
+    def options(self) -> list[str]:
+        """All options, with their dashes."""
+        return [option for action in self._actions for option in action.option_strings]
 
-def _parser_of_everything() -> argparse.ArgumentParser:
+
+def add_options(group: argparse._ArgumentGroup, variables: Iterable[Variable]) -> None:
+    """Declares the options of variables."""
+    for variable in variables:
+        group.add_argument(f"--{variable.option}", metavar="VALUE", help=_help(variable))
+
+
+def given_variables(given: argparse.Namespace, variables: Iterable[Variable]) -> dict[str, str]:
+    """Returns the text of each variable that is given, by its option."""
+    return {v.option: text for v in variables if (text := getattr(given, v.option)) is not None}
+
+
+def _parser_of_everything() -> Parser:
     """Returns a parser of our options and Beam's: for help, and to know which options nobody has."""
-    parser = _Parser(
+    parser = Parser(
         prog="merge-user-courses",
         usage="%(prog)s [OPTION ...] [OPTION OF BEAM ...]",
         description="Merges the course history of a learner's two accounts. A variable's value comes from its "
@@ -158,20 +176,36 @@ def _help(variable: Variable) -> str:
     return f"{variable.help} ({'; '.join(facts)})"
 
 
-def _problems(not_understood: Sequence[str], parser: argparse.ArgumentParser, *, on_flink: bool) -> list[str]:
-    known = [option for action in parser._actions for option in action.option_strings]
+def _problems(not_understood: Sequence[str], parser: Parser, *, on_flink: bool) -> list[str]:
+    def advise(option: str) -> str | None:
+        if option not in _FLINK_OPTIONS:
+            return no_such_option(option, [*parser.options, *_FLINK_OPTIONS])
+        return None if on_flink else f"{option} is an option of the Flink runner: give --runner=FlinkRunner too."
+
+    return refusals(not_understood, advise)
+
+
+def refusals(not_understood: Iterable[str], advise: Callable[[str], str | None]) -> list[str]:
+    """Returns a sentence for each argument that a parser did not understand.
+
+    Args:
+        not_understood: the arguments.
+        advise: what to say of an option; None if it is good after all.
+    """
     problems: list[str] = []
     after_option = False
     for argument in not_understood:
         option = argument.partition("=")[0]  # what follows may be secret
-        if not option.startswith("-"):
-            if not after_option:
-                problems.append(f"{argument!r} belongs to no option: options start with --, see --help.")
-        elif option in _FLINK_OPTIONS and not on_flink:
-            problems.append(f"{option} is an option of the Flink runner: give --runner=FlinkRunner too.")
-        elif option not in _FLINK_OPTIONS:
-            near = difflib.get_close_matches(option.lower(), [*known, *_FLINK_OPTIONS], n=1)
-            advice = f"did you mean {near[0]}?" if near else "see --help."
-            problems.append(f"{option} is not an option: {advice}")
+        if option.startswith("-"):
+            if advice := advise(option):
+                problems.append(advice)
+        elif not after_option:
+            problems.append(f"{argument!r} belongs to no option: options start with --, see --help.")
         after_option = option.startswith("-") and "=" not in argument
     return problems
+
+
+def no_such_option(option: str, known: Iterable[str]) -> str:
+    """Returns a sentence that refuses an option and names the nearest that there is."""
+    near = difflib.get_close_matches(option.lower(), list(known), n=1)
+    return f"{option} is not an option: {f'did you mean {near[0]}?' if near else 'see --help.'}"

@@ -1,6 +1,6 @@
 """The settings of a run, resolved from options, environment, configuration file and defaults."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -22,6 +22,8 @@ __all__ = [
     "KafkaSettings",
     "MergeSettings",
     "Settings",
+    "find_values",
+    "kafka_settings",
     "print_config",
     "read_configuration",
     "resolve",
@@ -79,26 +81,9 @@ class Configuration:
 
     def settings(self) -> Settings:
         """Returns the settings, or raises ConfigError with a sentence for everything that is wrong."""
-        problems = list(self.problems)
-        parsed: dict[str, Any] = {}
-        for variable in VARIABLES:
-            try:
-                parsed[variable.option] = variable.parse(self.values[variable.option].text)
-            except ValueError as e:
-                problems.append(f"{self._found(variable)}: {e}.")
-        problems += self._used_twice(parsed)
-        problems += self._half_a_login()
-        if problems:
-            raise ConfigError("\n".join(problems))
+        parsed = self.parse(VARIABLES, self._half_a_login())
         return Settings(
-            kafka=KafkaSettings(
-                broker_servers=parsed["kafka_broker_servers"],
-                input_topic=parsed["kafka_input_topic"],
-                failed_topic=parsed["kafka_output_failed_topic"],
-                group_id=parsed["kafka_groupId"],
-                sync_topic=parsed["kafka_output_course_batch_updater_topic"],
-                expansion_service_jar=parsed["kafka_expansion_service_jar"],
-            ),
+            kafka=kafka_settings(parsed),
             cassandra=CassandraSettings(
                 hosts=parsed["lms_cassandra_host"],
                 port=parsed["lms_cassandra_port"],
@@ -122,6 +107,29 @@ class Configuration:
             max_read_time=parsed["max_read_time"],
             beam_args=self.command_line.beam_args,
         )
+
+    def parse(self, variables: Iterable[Variable], more_problems: Iterable[str] = ()) -> dict[str, Any]:
+        """Returns the values of some variables, by option.
+
+        Args:
+            variables: the variables that are needed; the others may be wrong.
+            more_problems: a sentence for everything else that is wrong.
+
+        Raises:
+            ConfigError: with a sentence for everything that is wrong.
+        """
+        problems = list(self.problems)
+        parsed: dict[str, Any] = {}
+        for variable in variables:
+            try:
+                parsed[variable.option] = variable.parse(self.values[variable.option].text)
+            except ValueError as e:
+                problems.append(f"{self._found(variable)}: {e}.")
+        problems += self._used_twice(parsed)
+        problems += more_problems
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return parsed
 
     def _found(self, variable: Variable) -> str:
         value = self.values[variable.option]
@@ -150,6 +158,18 @@ class Configuration:
             yield f"lms-cassandra.username is not set, but {source} is: set both or neither."
 
 
+def kafka_settings(parsed: Mapping[str, Any]) -> KafkaSettings:
+    """Returns the settings of Kafka; what runs no pipeline parses no expansion service."""
+    return KafkaSettings(
+        broker_servers=parsed["kafka_broker_servers"],
+        input_topic=parsed["kafka_input_topic"],
+        failed_topic=parsed["kafka_output_failed_topic"],
+        group_id=parsed["kafka_groupId"],
+        sync_topic=parsed["kafka_output_course_batch_updater_topic"],
+        expansion_service_jar=parsed.get("kafka_expansion_service_jar"),
+    )
+
+
 def resolve(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """Returns the settings that `argv` and `environ` give, or raises ConfigError with all that is wrong."""
     return read_configuration(argv, environ).settings()
@@ -161,7 +181,11 @@ def read_configuration(argv: Sequence[str], environ: Mapping[str, str]) -> Confi
     Raises:
         ConfigError: if the command line cannot be read at all.
     """
-    command_line = parse_command_line(argv)
+    return find_values(parse_command_line(argv), environ)
+
+
+def find_values(command_line: CommandLine, environ: Mapping[str, str]) -> Configuration:
+    """Finds the value of each variable beside a command line that is read already."""
     problems = list(command_line.problems)
     in_file: Mapping[str, str] = {}
     if command_line.config_file is not None:

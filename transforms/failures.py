@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -21,6 +21,9 @@ FAILED = "failed"
 INVALID_EVENT = "ERR_MERGE_USER_COURSES_INVALID_EVENT"
 DATA_ERROR = "DATA_ERROR"
 JOB_NAME = "MergeUserCourses"
+
+_ADDED = frozenset({"jobName", "failInfo", "source"})
+"""The fields that a failed event has besides those of its original."""
 
 
 def failed_event(failure: FailedEvent) -> dict[str, Any]:
@@ -58,6 +61,34 @@ def _original_fields(failure: FailedEvent) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {"rawMessage": text}
     return event if isinstance(event, dict) else {"rawMessage": text}
+
+
+def original_message(failed: Mapping[str, Any]) -> bytes | None:
+    """The message that a failed event was made of: what `failed_event` puts in, taken out again.
+
+    A message that fails again gives the same fields again, so nothing gathers however often it is replayed. What
+    the failed event does not tell cannot come back: an object is written anew, so its spaces, escapes and repeated
+    names may differ from those of the input; a field of its own that is named like one of those added is lost; and
+    an object of nothing but a `rawMessage`, which is no valid event, is taken for the message in it.
+
+    Returns:
+        the message; None for a tombstone.
+
+    Raises:
+        RecursionError: if it is nested almost too deeply.
+    """
+    own = {name: value for name, value in failed.items() if name not in _ADDED}
+    try:
+        match own.get("rawMessage"), own.keys():
+            case None, names if names == {"rawMessage"}:
+                return None
+            case str(text), names if names == {"rawMessage"}:
+                return text.encode("utf-8")
+            case str(text), names if names == {"rawMessage", "rawEncoding"} and own["rawEncoding"] == "base64":
+                return base64.b64decode(text, validate=True)
+    except ValueError:
+        pass  # no message was ever carried like this, so the fields are the original's own
+    return json.dumps(own).encode()
 
 
 class FormatFailedEventFn(beam.DoFn):

@@ -1,0 +1,35 @@
+"""The command line: `python -m pipeline.replay`, installed as `merge-user-courses-replay`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from pipeline.errors import ConfigError
+from pipeline.logs import configure_logging
+
+
+def main() -> int:
+    """Replay; returns the process's exit code: 0 done, 1 not all, 2 wrong configuration, 130 interrupted."""
+    configure_logging()
+    # Only now: Beam logs while it is imported.
+    from pipeline.replay.options import read_options
+    from pipeline.replay.run import replay
+
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        options = read_options(sys.argv[1:], os.environ, datetime.now(UTC))
+        return replay(options, Console(highlight=False), errors)
+    except ConfigError as e:
+        errors.print(str(e), style="red", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        errors.print("Interrupted; it can be run again, since merging what is merged changes nothing.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

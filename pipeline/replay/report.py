@@ -1,0 +1,50 @@
+"""What a replay has found and done, as a table."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.replay.selection import FailedRecord, Verdict
+
+
+class ReplayReport:
+    """Counts by error code.
+
+    Attributes:
+        not_ours: records of the failed topic that are no failed events of this job.
+    """
+
+    def __init__(self) -> None:
+        self._verdicts: defaultdict[Verdict, Counter[str]] = defaultdict(Counter)
+        self.not_ours = 0
+
+    def count(self, failed: FailedRecord, verdict: Verdict) -> None:
+        """Count a failed event."""
+        self._verdicts[verdict][failed.error_code] += 1
+
+    @property
+    def chosen(self) -> int:
+        """How many events are to be published."""
+        return self._verdicts[Verdict.CHOSEN].total()
+
+    def table(self, published: Counter[str] | None) -> Table:
+        """A line for each error code, and one for all.
+
+        Args:
+            published: how many are published, by error code; None for a dry run.
+        """
+        found = sum(self._verdicts.values(), Counter[str]())
+        columns = {"found": found, **{verdict.value: self._verdicts[verdict] for verdict in Verdict}}
+        if published is not None:
+            columns["published"] = published
+        table = Table("error code", title="Failed events", title_justify="left", show_footer=True)
+        table.columns[0].footer = "all"
+        table.columns[0].overflow = "fold"
+        for title, counts in columns.items():
+            table.add_column(title, f"{counts.total():,}", justify="right")
+        for code in sorted(found):
+            table.add_row(Text(code), *(f"{counts[code]:,}" for counts in columns.values()))
+        return table

@@ -1,0 +1,115 @@
+"""A replay from beginning to end: read, choose, publish, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from kafka.errors import KafkaError
+from rich.console import Console
+
+from pipeline.replay.failed_topic import FailedTopic, open_failed_topic
+from pipeline.replay.options import ReplayOptions
+from pipeline.replay.publisher import open_publisher
+from pipeline.replay.report import ReplayReport
+from pipeline.replay.selection import (
+    Chooser,
+    FailedRecord,
+    Selection,
+    Verdict,
+    milliseconds,
+    read_failed_record,
+    utc,
+)
+from transforms.elements import Source
+
+_PROGRESS_S = 5
+
+
+def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
+    """Publish the originals of the failed events that are chosen, or show them.
+
+    Args:
+        options: which events, and where.
+        console: where the events of a dry run and the table are shown.
+        errors: where progress, and whatever goes wrong, is told.
+
+    Returns:
+        the process's exit code: 0 done, 1 not everything could be read or published, 130 interrupted.
+
+    Raises:
+        ConfigError: if the brokers cannot be reached or lack a topic; nothing is published then.
+    """
+    kafka, selection = options.kafka, options.selection
+    report = ReplayReport()
+    problem = ""
+    interrupted = False
+    with ExitStack() as clients:
+        topic = clients.enter_context(open_failed_topic(kafka, selection.since))
+        publisher = None if options.dry_run else clients.enter_context(open_publisher(kafka))
+        errors.print(f"Reading {kafka.failed_topic} at {kafka.broker_servers}, {_times(selection)}.")
+        if not options.merge_ledger:
+            errors.print(
+                "merge.ledger is off: views of an event that was merged in part are counted again by its replay.",
+                style="yellow",
+            )
+        try:
+            for failed in _chosen(topic, selection, report, errors):
+                if publisher:
+                    publisher.publish(failed)
+                else:
+                    console.print(failed.line(), markup=False, soft_wrap=True)
+        except KafkaError as e:
+            problem = f"Not all of {kafka.failed_topic} could be read: {e}."
+        except KeyboardInterrupt:
+            interrupted = True
+        if publisher and not interrupted:
+            try:
+                publisher.flush()
+            except KeyboardInterrupt:
+                interrupted = True
+    published = publisher.confirmed if publisher else None
+    console.print(report.table(published))
+    if report.not_ours:
+        console.print(f"{report.not_ours:,} other records are no failed events of this job, and are left alone.")
+    if published is None:
+        console.print(f"Dry run: nothing is published; without --dry_run it goes to {kafka.input_topic}.")
+    elif left := report.chosen - published.total():
+        reason = f": {publisher.error}" if publisher and publisher.error else ""
+        problem += f" {left:,} of {report.chosen:,} events could not be published to {kafka.input_topic}{reason}."
+    else:
+        console.print(f"Published to {kafka.input_topic}: {published.total():,} events, for the job to merge.")
+    if interrupted or problem:
+        text = f"{'Interrupted.' if interrupted else ''}{problem}".strip()
+        errors.print(f"{text} Run it again; what is published twice is merged once.", style="red", markup=False)
+    return 130 if interrupted else 1 if problem else 0
+
+
+def _chosen(
+    topic: FailedTopic, selection: Selection, report: ReplayReport, errors: Console
+) -> Iterator[FailedRecord]:
+    """Yield what is to be published, and count everything."""
+    chooser = Chooser(selection)
+    told = time.monotonic()
+    for i, record in enumerate(topic.records()):
+        if time.monotonic() - told > _PROGRESS_S:
+            errors.print(f"{i:,} of {topic.size:,} records read, {report.chosen:,} chosen …")
+            told = time.monotonic()
+        if not selection.includes_time(record.timestamp):
+            continue
+        source = Source(record.topic, record.partition, record.offset, record.timestamp)
+        failed = read_failed_record(record.value, source)
+        if failed is None:
+            report.not_ours += 1
+            continue
+        verdict = chooser.choose(failed)
+        report.count(failed, verdict)
+        if verdict is Verdict.CHOSEN:
+            yield failed
+
+
+def _times(selection: Selection) -> str:
+    since = utc(milliseconds(selection.since)) if selection.since else "its beginning"
+    until = utc(milliseconds(selection.until)) if selection.until else "its present end"
+    return f"from {since} to {until}"
