@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Condition
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -17,24 +18,30 @@ from pipeline.settings import KafkaSettings
 REPLAYED_FROM = "replayed-from"
 """The header of a replayed event: `topic-partition-offset` of the failed event it was made of."""
 
+_DELIVERY_S = 120
 _CLOSE_S = 10
 
 
 class Publisher:
-    """Sends without waiting; what has arrived is known after `flush`.
+    """Sends without waiting; what has arrived is known after `wait`.
 
     Attributes:
+        confirmed: how many events all in-sync replicas have, by error code.
         error: why the first of those that could not be published was not; None as long as there is none.
     """
 
     def __init__(self, producer: KafkaProducer, topic: str) -> None:
         self._producer = producer
         self._topic = topic
-        self._confirmed: list[str] = []  # appended to by the producer's own thread
+        self._settled = Condition()  # the producer calls back on a thread of its own
+        self._open = 0
+        self.confirmed: Counter[str] = Counter()
         self.error: BaseException | None = None
 
     def publish(self, failed: FailedRecord) -> None:
         """Send the original; without a key, as the platform's producer does."""
+        with self._settled:
+            self._open += 1
         try:
             future = self._producer.send(
                 self._topic,
@@ -46,20 +53,30 @@ class Publisher:
         except KafkaError as e:
             self._refuse(e)
             return
-        future.add_callback(lambda _: self._confirmed.append(failed.error_code))
+        future.add_callback(lambda _: self._confirm(failed.error_code))
         future.add_errback(self._refuse)
 
-    def flush(self) -> None:
-        """Wait until everything is confirmed or given up, which takes at most the producer's delivery timeout."""
-        self._producer.flush()
+    def wait(self) -> None:
+        """Wait until everything is confirmed or given up.
 
-    @property
-    def confirmed(self) -> Counter[str]:
-        """How many events all in-sync replicas have, by error code."""
-        return Counter(self._confirmed)
+        The producer's own flush raises as soon as a batch is split because it is too large for the topic.
+        """
+        with self._settled:
+            self._settled.wait_for(lambda: self._open == 0, timeout=_DELIVERY_S + _CLOSE_S)
+
+    def _confirm(self, error_code: str) -> None:
+        with self._settled:
+            self.confirmed[error_code] += 1
+            self._settle()
 
     def _refuse(self, error: BaseException) -> None:
-        self.error = self.error or error
+        with self._settled:
+            self.error = self.error or error
+            self._settle()
+
+    def _settle(self) -> None:
+        self._open -= 1
+        self._settled.notify()
 
 
 @contextmanager
@@ -70,7 +87,15 @@ def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
         ConfigError: if they cannot be reached.
     """
     try:
-        producer = KafkaProducer(**client_configuration(kafka), acks="all", linger_ms=5)
+        producer = KafkaProducer(
+            **client_configuration(kafka),
+            acks="all",
+            delivery_timeout_ms=_DELIVERY_S * 1000,
+            linger_ms=5,
+            # An idempotent producer gives up everything as soon as the broker refuses one record. What a retry
+            # doubles is merged once.
+            enable_idempotence=False,
+        )
     except KafkaError as e:
         msg = f"kafka.broker-servers: {kafka.broker_servers} cannot be used: {e}"
         raise ConfigError(msg) from e

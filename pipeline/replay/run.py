@@ -66,7 +66,7 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
             interrupted = True
         if publisher and not interrupted:
             try:
-                publisher.flush()
+                publisher.wait()
             except KeyboardInterrupt:
                 interrupted = True
     published = publisher.confirmed if publisher else None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from apache_beam.utils.subprocess_server import SubprocessServer
 from cassandra.cluster import Session
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
+from kafka.consumer.fetcher import ConsumerRecord
 from rich.console import Console
 
 from local.settings import HOST, PROJECT, LocalSettings
+from pipeline.replay.options import read_options
+from pipeline.replay.run import replay
 from pipeline.report import RunMetrics
 from pipeline.run import run_backlog
 from pipeline.settings import resolve
@@ -24,6 +29,14 @@ from tests.keyspaces import Keyspace, Row
 
 Message = Any
 """bytes and None are published as they are, anything else as JSON."""
+
+
+class Replayed(NamedTuple):
+    """What a replay told."""
+
+    exit_code: int
+    output: str
+    errors: str
 
 
 @dataclass
@@ -139,7 +152,16 @@ class Job:
     def _keyspace(self) -> Keyspace:
         return Keyspace(self.session, self.services.cassandra_port)
 
-    def _read(self, topic: str) -> list[dict[str, Any]]:
+    def replay(self, *options: str) -> Replayed:
+        """Replay failed events, in this process."""
+        kafka = f"--kafka_broker_servers={self.services.kafka_address}"
+        output, errors = io.StringIO(), io.StringIO()
+        read = read_options([f"--env={self.env}", kafka, *options], {}, datetime.now(UTC))
+        exit_code = replay(read, Console(file=output, width=200), Console(file=errors, soft_wrap=True))
+        return Replayed(exit_code, output.getvalue(), errors.getvalue())
+
+    def records(self, topic: str) -> list[ConsumerRecord]:
+        """All records of a topic."""
         consumer = KafkaConsumer(bootstrap_servers=self.services.kafka_address, auto_offset_reset="earliest")
         try:
             partitions = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
@@ -149,7 +171,10 @@ class Job:
             records = []
             while any(consumer.position(partition) < end for partition, end in ends.items()):
                 for polled in consumer.poll(timeout_ms=1_000).values():
-                    records += [json.loads(record.value) for record in polled]
+                    records += polled
             return records
         finally:
             consumer.close()
+
+    def _read(self, topic: str) -> list[dict[str, Any]]:
+        return [json.loads(record.value) for record in self.records(topic)]
