@@ -18,12 +18,13 @@ _COMMANDS = {
     "down": "stop them; their data stays",
     "status": "show what is up; exit code 1 if anything is not",
     "run": "run the pipeline against what is up; ARGS are its options (run --help lists them)",
+    "replay": "publish failed events again; ARGS are the options of the replay (replay --help lists them)",
     "flink": "submit the job to a Flink cluster and follow it; flink stop stops it with a savepoint,\n"
     "          flink resume goes on from there, flink upgrade does both; ARGS are the pipeline's options",
     "bench": "measure the pipeline beside what Cassandra can take, on services of its own (bench --help)",
     "test": "run the tests on services of their own; ARGS are pytest's",
 }
-_TAKE_ARGS = ("run", "flink", "bench", "test")
+_TAKE_ARGS = ("run", "replay", "flink", "bench", "test")
 _EPILOG = """\
 environment variables:
   KAFKA_PORT      where Kafka listens on 127.0.0.1 (default 9092)
@@ -79,6 +80,10 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
             from local.run import run
 
             return run(settings, args)
+        case "replay":
+            from local.run import replay
+
+            return replay(settings, args)
         case "flink":
             from local.flink import flink
 

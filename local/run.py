@@ -1,13 +1,14 @@
-"""The pipeline, run against what is up."""
+"""The pipeline and the replay of its failed events, run against what is up."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from local.commands import foreground
 from local.errors import LocalError
-from local.services import services
+from local.service import Service
+from local.services import kafka, services
 from local.settings import HOST, LocalSettings
 
 
@@ -21,12 +22,31 @@ def run(settings: LocalSettings, args: Sequence[str]) -> int:
     Raises:
         LocalError: if the services are not up.
     """
-    for service in services(settings):
+    _check_up(services(settings))
+    return foreground(pipeline_command(settings, "--runner=DirectRunner", *args))
+
+
+def replay(settings: LocalSettings, args: Sequence[str]) -> int:
+    """Replay failed events; returns the exit code of the replay.
+
+    Args:
+        settings: says where Kafka is.
+        args: more options of the replay; they win over the one from here.
+
+    Raises:
+        LocalError: if Kafka is not up.
+    """
+    _check_up([kafka(settings)])
+    address = f"--kafka_broker_servers={settings.kafka_address}"
+    return foreground([sys.executable, "-m", "pipeline.replay", address, *args])
+
+
+def _check_up(needed: Iterable[Service]) -> None:
+    for service in needed:
         if not service.is_running():
             msg = f"{service.name} is not up; start it with ./run_local.sh up."
             raise LocalError(msg)
         service.check_port()
-    return foreground(pipeline_command(settings, "--runner=DirectRunner", *args))
 
 
 def pipeline_command(settings: LocalSettings, *options: str) -> list[str]:

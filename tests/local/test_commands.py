@@ -26,6 +26,7 @@ def servers(folder: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     both = server("Kafka", folder.kafka_port), server("Cassandra", folder.cassandra_port)
     monkeypatch.setattr(commands, "services", lambda _: both)
     monkeypatch.setattr(run, "services", lambda _: both)
+    monkeypatch.setattr(run, "kafka", lambda _: both[0])
     monkeypatch.setattr(jars, "resolve_all", lambda _: None)
     monkeypatch.setattr(schema, "create", lambda _: None)
     monkeypatch.setattr(topics, "create", lambda _: None)
@@ -144,11 +145,29 @@ def test_the_pipeline_is_pointed_at_what_is_up(
     ]
 
 
+def test_a_replay_is_pointed_at_kafka_and_needs_no_more(
+    folder: LocalSettings, servers: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LocalError, match=r"Kafka is not up; start it with ./run_local.sh up\."):
+        run.replay(folder, [])
+    servers[0].start()
+    ran: list[str] = []
+
+    def foreground(command: list[str]) -> int:
+        ran.extend(command)
+        return 7
+
+    monkeypatch.setattr(run, "foreground", foreground)
+    assert run.replay(folder, ["--dry_run"]) == 7
+    address = f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}"
+    assert ran == [sys.executable, "-m", "pipeline.replay", address, "--dry_run"]
+
+
 def test_a_foreground_command_gives_its_exit_code() -> None:
     assert commands.foreground([sys.executable, "-c", "import sys; sys.exit(3)"]) == 3
 
 
-@pytest.mark.parametrize("command", ["run", "test"])
+@pytest.mark.parametrize("command", ["run", "replay", "test"])
 def test_arguments_reach_pipeline_and_pytest_untouched(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(__main__, "_dispatch", dispatched := Dispatched())
     assert __main__.main([command, "--help", "-k", "up", "--", "x"]) == 0
@@ -175,7 +194,7 @@ def test_help_lists_commands_and_variables(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         __main__.main(["--help"])
     words = capsys.readouterr().out.split()
-    assert {"demo", "up", "down", "status", "run", "test"} <= set(words)
+    assert {"demo", "up", "down", "status", "run", "replay", "test"} <= set(words)
     assert {"KAFKA_PORT", "CASSANDRA_PORT", "DATA_DIR", "JAVA_HOME"} <= set(words)
 
 
