@@ -18,14 +18,14 @@ from pipeline.settings import KafkaSettings
 REPLAYED_FROM = "replayed-from"
 """The header of a replayed event: `topic-partition-offset` of the failed event it was made of."""
 
-_DELIVERY_S = 120
 _CLOSE_S = 10
 
 
 class Publisher:
-    """Sends without waiting; what has arrived is known after `wait`.
+    """Sends without waiting; what has arrived is known when nothing is open.
 
     Attributes:
+        open: how many events may still arrive.
         confirmed: how many events all in-sync replicas have, by error code.
         error: why the first of those that could not be published was not; None as long as there is none.
     """
@@ -34,14 +34,14 @@ class Publisher:
         self._producer = producer
         self._topic = topic
         self._settled = Condition()  # the producer calls back on a thread of its own
-        self._open = 0
+        self.open = 0
         self.confirmed: Counter[str] = Counter()
         self.error: BaseException | None = None
 
     def publish(self, failed: FailedRecord) -> None:
         """Send the original; without a key, as the platform's producer does."""
         with self._settled:
-            self._open += 1
+            self.open += 1
         try:
             future = self._producer.send(
                 self._topic,
@@ -56,13 +56,16 @@ class Publisher:
         future.add_callback(lambda _: self._confirm(failed.error_code))
         future.add_errback(self._refuse)
 
-    def wait(self) -> None:
-        """Wait until everything is confirmed or given up.
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until everything is confirmed or given up, which each is within the producer's delivery timeout.
 
-        The producer's own flush raises as soon as a batch is split because it is too large for the topic.
+        The producer's own flush would raise as soon as a batch is split because it is too large for the topic.
+
+        Returns:
+            whether it is, after the timeout in seconds.
         """
         with self._settled:
-            self._settled.wait_for(lambda: self._open == 0, timeout=_DELIVERY_S + _CLOSE_S)
+            return self._settled.wait_for(lambda: self.open == 0, timeout_s)
 
     def _confirm(self, error_code: str) -> None:
         with self._settled:
@@ -75,7 +78,7 @@ class Publisher:
             self._settle()
 
     def _settle(self) -> None:
-        self._open -= 1
+        self.open -= 1
         self._settled.notify()
 
 
@@ -90,7 +93,6 @@ def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
         producer = KafkaProducer(
             **client_configuration(kafka),
             acks="all",
-            delivery_timeout_ms=_DELIVERY_S * 1000,
             linger_ms=5,
             # An idempotent producer gives up everything as soon as the broker refuses one record. What a retry
             # doubles is merged once.

@@ -36,10 +36,19 @@ class ReplayReport:
         Args:
             published: how many are published, by error code; None for a dry run.
         """
+        chosen = self._verdicts[Verdict.CHOSEN]
         found = sum(self._verdicts.values(), Counter[str]())
-        columns = {"found": found, **{verdict.value: self._verdicts[verdict] for verdict in Verdict}}
-        if published is not None:
+        columns = {
+            "found": found,
+            "filtered out": self._verdicts[Verdict.FILTERED_OUT],
+            "duplicates": self._verdicts[Verdict.DUPLICATE],
+        }
+        if published is None:
+            columns["to publish"] = chosen
+        else:
             columns["published"] = published
+            if left := chosen - published:
+                columns["not published"] = left
         table = Table("error code", title="Failed events", title_justify="left", show_footer=True)
         table.columns[0].footer = "all"
         table.columns[0].overflow = "fold"

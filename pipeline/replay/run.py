@@ -64,22 +64,26 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
             problem = f"Not all of {kafka.failed_topic} could be read: {e}."
         except KeyboardInterrupt:
             interrupted = True
-        if publisher and not interrupted:
-            try:
-                publisher.wait()
-            except KeyboardInterrupt:
-                interrupted = True
+        try:
+            while publisher and not interrupted and not publisher.wait(_PROGRESS_S):
+                errors.print(f"{_events(publisher.open)} not confirmed yet …")
+        except KeyboardInterrupt:
+            interrupted = True
     published = publisher.confirmed if publisher else None
     console.print(report.table(published))
+
+    def tell(sentence: str) -> None:
+        console.print(sentence, markup=False, soft_wrap=True)
+
     if report.not_ours:
-        console.print(f"{report.not_ours:,} other records are no failed events of this job, and are left alone.")
+        tell(f"{report.not_ours:,} other records are no failed events of this job, and are left alone.")
     if published is None:
-        console.print(f"Dry run: nothing is published; without --dry_run it goes to {kafka.input_topic}.")
-    elif left := report.chosen - published.total():
-        reason = f": {publisher.error}" if publisher and publisher.error else ""
-        problem += f" {left:,} of {report.chosen:,} events could not be published to {kafka.input_topic}{reason}."
+        tell(f"Dry run: nothing is published; {_events(report.chosen)} would go to {kafka.input_topic}.")
     else:
-        console.print(f"Published to {kafka.input_topic}: {published.total():,} events, for the job to merge.")
+        tell(f"{_events(published.total())} published to {kafka.input_topic}, for the job to merge.")
+        if left := report.chosen - published.total():
+            reason = f": {publisher.error}" if publisher and publisher.error else ""
+            problem += f" {left:,} of {_events(report.chosen)} were not published{reason}."
     if interrupted or problem:
         text = f"{'Interrupted.' if interrupted else ''}{problem}".strip()
         errors.print(f"{text} Run it again; what is published twice is merged once.", style="red", markup=False)
@@ -107,6 +111,10 @@ def _chosen(
         report.count(failed, verdict)
         if verdict is Verdict.CHOSEN:
             yield failed
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count:,} events"
 
 
 def _times(selection: Selection) -> str:

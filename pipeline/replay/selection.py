@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 
 from transforms.elements import Source
@@ -106,9 +106,9 @@ class Selection:
 class Verdict(Enum):
     """What becomes of a failed event."""
 
-    FILTERED_OUT = "filtered out"
-    DUPLICATE = "duplicates"
-    CHOSEN = "to publish"
+    FILTERED_OUT = auto()
+    DUPLICATE = auto()
+    CHOSEN = auto()
 
 
 class Chooser:
