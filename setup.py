@@ -44,6 +44,7 @@ setup(
         "console_scripts": [
             "merge-user-courses=pipeline.__main__:main",
             "merge-user-courses-replay=pipeline.replay.__main__:main",
+            "merge-user-courses-worker=pipeline.worker:main",
         ]
     },
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -112,11 +111,10 @@ def _prepare_task_manager(settings: LocalSettings, name: str, port: int) -> list
 
 
 def _prepare_worker_pool(settings: LocalSettings) -> list[str]:
-    # The pool starts its workers by the name of python.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return [
-        *("env", f"PATH={path}", "python", "-m", "apache_beam.runners.worker.worker_pool_main"),
+        *(sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main"),
         f"--service_port={settings.worker_pool_port}",
+        f"--container_executable={Path(sys.executable).parent / 'merge-user-courses-worker'}",
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent
 
 from local.settings import HOST
 from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, KEYS
@@ -47,10 +48,12 @@ class Keyspace:
 
     def insert(self, rows: Mapping[str, Iterable[Row]]) -> None:
         """Insert rows by table."""
-        for table, table_rows in rows.items():
-            for row in table_rows:
-                columns, marks = ", ".join(row), ", ".join("%s" for _ in row)
-                self.session.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))
+        inserts = [
+            (f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('%s' for _ in row)})", list(row.values()))
+            for table, table_rows in rows.items()
+            for row in table_rows
+        ]
+        execute_concurrent(self.session, inserts)
 
     def rows(self, table: str, **partition: Any) -> list[Row]:
         """Rows of a table: of a partition, else all."""

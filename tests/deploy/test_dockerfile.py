@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from dockerfile_parse import DockerfileParser
-from hamcrest import assert_that, contains_string, equal_to, has_entries, has_item
+from hamcrest import assert_that, contains_string, equal_to, has_entries, has_item, starts_with
 from packaging.specifiers import SpecifierSet
 
 from local.jars import _BEAM_SERVERS
@@ -96,14 +96,16 @@ def test_the_package_that_it_installs_is_whole(dockerfile: DockerfileParser, tmp
 
 def test_the_worker_pool_is_what_the_image_starts(dockerfile: DockerfileParser) -> None:
     (port,) = container("worker-pool")["ports"]
-    python, *arguments = json.loads(dockerfile.cmd)
-    assert_that((python, arguments[-1]), equal_to(("python", f"--service_port={port['containerPort']}")))
-
-    helped = subprocess.run(
-        [sys.executable, *arguments[:-1], "--help"], capture_output=True, text=True, check=True
+    python, dash_m, module, service_port, worker = json.loads(dockerfile.cmd)
+    assert_that((python, service_port), equal_to(("python", f"--service_port={port['containerPort']}")))
+    assert_that(
+        setup_arguments()["entry_points"]["console_scripts"], has_item(starts_with(worker.partition("=")[2]))
     )
 
-    assert_that(helped.stdout, contains_string("--service_port"))
+    helped = subprocess.run([sys.executable, dash_m, module, "--help"], capture_output=True, text=True, check=True)
+
+    assert_that(helped.stdout, contains_string(service_port.partition("=")[0]))
+    assert_that(helped.stdout, contains_string(worker.partition("=")[0]))
 
 
 def test_the_jars_are_where_the_submission_looks_for_them(dockerfile: DockerfileParser) -> None:

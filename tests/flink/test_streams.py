@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
-from hamcrest import assert_that, equal_to, greater_than, greater_than_or_equal_to
+from hamcrest import assert_that, equal_to, greater_than
 
 from tests.flink.conftest import CHECKPOINTS_EVERY_S, TestCluster, wait_until
+from tests.streams import Stream
 from tests.whole.conftest import MakeJob
 from tests.whole.job import Job
-from tests.whole.test_faults import Stream
 
 pytestmark = pytest.mark.usefixtures("ends_jobs")
 
-GROUPS = 100
-"""Of four events each."""
+ACCOUNTS, EVENTS = 300, 400
 
 
 def _wait_until_done(job: Job) -> None:
@@ -36,8 +35,8 @@ def test_a_stream_merges_as_in_memory_and_its_offsets_are_committed(
     job = make_job(partitions=4)
     cluster.submit(job)
 
-    stream = Stream(job, seed=11, groups=250)
-    assert_that(len(stream.pairs), greater_than_or_equal_to(1_000))
+    stream = Stream(job, seed=11, accounts=750, events=1_000)
+    stream.publish()
     _wait_until_done(job)
 
     stream.check()
@@ -48,8 +47,9 @@ def test_a_job_that_is_stopped_in_mid_stream_and_resumed_loses_and_doubles_nothi
 ) -> None:
     job = make_job(partitions=4)
     job_id = cluster.submit(job)
-    stream = Stream(job, seed=12, groups=GROUPS)
-    wait_until(lambda: stream.merged() > GROUPS)
+    stream = Stream(job, seed=12, accounts=ACCOUNTS, events=EVENTS)
+    stream.publish()
+    wait_until(lambda: stream.merged() > 100)
 
     savepoint = cluster.rest.stop_with_savepoint(job_id)
 
@@ -66,7 +66,8 @@ def test_whatever_is_killed_in_mid_stream_nothing_is_lost_or_doubled(
     job = make_job(partitions=4)
     job_id = cluster.submit(job, "--parallelism=2")
     wait_until(lambda: cluster.rest.checkpoint_counts(job_id)["completed"] > 0)
-    stream = Stream(job, seed=13, groups=GROUPS)
+    stream = Stream(job, seed=13, accounts=ACCOUNTS, events=EVENTS)
+    stream.publish()
 
     for server, down_s, merged in (("TaskManager-1", 0, 50), ("Worker-pool", 3, 120), ("JobManager", 3, 160)):
         wait_until(lambda merged=merged: stream.merged() > merged)

@@ -31,10 +31,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from local.settings import PROJECT
 from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, MERGE_LOG, MemoryTables, comparable, merge_event
+from tests.streams import Stream
 from tests.transforms.events import message
 from tests.whole.conftest import MakeJob
 from tests.whole.job import Job
-from tests.whole.test_faults import Stream
 from tests.whole.test_inputs import MALFORMED
 from transforms.elements import FailedEvent, Source
 from transforms.failures import DATA_ERROR, INVALID_EVENT, failed_event
@@ -71,7 +71,8 @@ def too_few_replicas(job: Job) -> Iterator[None]:
 def test_events_that_were_merged_in_part_are_merged_whole_by_a_replay_and_doubled_by_none(
     make_job: MakeJob,
 ) -> None:
-    stream = Stream(make_job(partitions=3), seed=11, groups=8)
+    stream = Stream(make_job(partitions=3), seed=11, accounts=24, events=32)
+    stream.publish()
     job = stream.job
     # The job is pointed at a table whose aggregates are no maps, so that only this one of the three fails.
     job.session.execute(
@@ -97,7 +98,7 @@ def test_events_that_were_merged_in_part_are_merged_whole_by_a_replay_and_double
     assert_that(job.replay().exit_code, equal_to(0))
     job.run()
 
-    stream.check(failed=len(failed))
+    stream.check(replayed=len(failed))
     replayed = _replayed(job)
     assert_that({record.value for record in replayed}, equal_to({_own(event).encode() for event in failed}))
     positions = {f"{r.topic}-{r.partition}-{r.offset}".encode() for r in job.records(job.failed_topic)}
@@ -115,7 +116,7 @@ def test_events_that_were_merged_in_part_are_merged_whole_by_a_replay_and_double
     assert_that(_replayed(job), has_length(3 * len(replayed)))
     assert_that(comparable(job.rows()), equal_to(rows))
     assert_that({request["mid"].rpartition(".")[2] for request in job.sync_requests()}, equal_to(uuids))
-    stream.check(failed=len(failed))
+    stream.check(replayed=len(failed))
 
 
 def test_an_event_that_is_replayed_after_its_to_account_was_merged_on_reaches_the_last_account(
