@@ -65,6 +65,11 @@ class BenchResult:
         return self.floor.merging_cpu_ms_per_event / self.pipeline.phase.merging_cpu_ms_per_event
 
     @property
+    def python_cpu_ratio_to_floor(self) -> float:
+        """CPU time of Python an event, the floor's by the pipeline's."""
+        return self.floor.cpu_ms_per_event(PYTHON) / self.pipeline.phase.cpu_ms_per_event(PYTHON)
+
+    @property
     def cassandra_cpu_ratio_to_baseline(self) -> float:
         """Cassandra's CPU time an event, the pipeline's by the baseline's."""
         phase = self.pipeline.phase
@@ -81,6 +86,7 @@ class BenchResult:
             "ratio_to_floor": self.ratio_to_floor,
             "ratio_to_baseline": self.ratio_to_baseline,
             "cpu_ratio_to_floor": self.cpu_ratio_to_floor,
+            "python_cpu_ratio_to_floor": self.python_cpu_ratio_to_floor,
             "events_per_s": phase.events_per_s,
             "rows_per_s": phase.rows_per_s,
             "python_cpu_ms_per_event": phase.cpu_ms_per_event(PYTHON),

@@ -14,7 +14,10 @@ from benchmarks.workload import Shape
 from local.console import console
 from local.settings import LocalSettings
 
-_QUICK_EVENTS = 300
+_QUICK_EVENTS = 200
+_QUICK_BAR = 0.2
+"""Quick runs on a busy machine gave 0.26 to 0.34 (docs/decisions); to be raised as the pipeline gets faster."""
+
 _EVENTS = {DIRECT: 1_000, FLINK: 2_000}
 _DEFAULT_SHAPE = Shape()
 
@@ -48,7 +51,7 @@ def _bench(settings: LocalSettings, argv: Sequence[str], pipeline_options: tuple
     path = result_file(settings.data_dir, f"bench-{options.runner.lower()}-p{options.parallelism}")
     console.print(f"Picture: {bench_picture(result, path)}", soft_wrap=True)
     console.print(f"Results: {write_json(path, result.as_json())}", soft_wrap=True)
-    return _check(result, arguments.bar)
+    return _check(result, _QUICK_BAR if arguments.bar is None and arguments.quick else arguments.bar)
 
 
 def _growth(settings: LocalSettings, argv: Sequence[str]) -> int:
@@ -82,11 +85,11 @@ def _profile(settings: LocalSettings, argv: Sequence[str], pipeline_options: tup
 
 
 def _check(result: BenchResult, bar: float | None) -> int:
-    if bar is None or result.cpu_ratio_to_floor >= bar:
+    if bar is None or result.python_cpu_ratio_to_floor >= bar:
         return 0
     console.print(
-        f"An event costs the floor {result.cpu_ratio_to_floor:.2f} of what it costs the pipeline in CPU of Python "
-        f"and Cassandra, less than the bar of {bar}: the pipeline has become slower.",
+        f"An event costs the floor {result.python_cpu_ratio_to_floor:.2f} of what it costs the pipeline in CPU of "
+        f"Python, less than the bar of {bar}: see with ./run_local.sh bench profile what has become slower.",
         style="red",
     )
     return 1
@@ -115,7 +118,8 @@ def _bench_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bar",
         type=float,
-        help="exit with 1 if the floor's CPU an event by the pipeline's (Python and Cassandra) is less",
+        help="exit with 1 if Python's CPU an event, the floor's by the pipeline's, is less "
+        f"(default with --quick {_QUICK_BAR})",
     )
     return parser
 
