@@ -84,7 +84,7 @@ def test_packages_are_installed_once(machine: Machine) -> None:
     assert "Installing the Python packages" in ran.stdout
     pip, local = machine.calls()
     assert pip.startswith("-m pip install")
-    assert pip.endswith("-e .[test]")
+    assert pip.endswith("-e .[bench,test]")
     assert local == "-m local run --env=a b"
     assert machine.run("up").stdout == ""
     assert machine.calls()[2:] == ["-m local up"]
