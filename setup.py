@@ -32,6 +32,7 @@ setup(
             "mypy>=1.15,<3",
             "prometheus-client>=0.21,<1",
             "promql-parser>=0.12,<1",
+            "psutil>=5.9,<8",
             "pyhamcrest>=2.1,<3",
             "pytest>=8,<10",
             "pytest-timeout>=2.3,<3",

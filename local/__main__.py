@@ -22,14 +22,15 @@ _COMMANDS = {
     "flink": "submit the job to a Flink cluster and follow it; flink stop stops it with a savepoint,\n"
     "          flink resume goes on from there, flink upgrade does both; ARGS are the pipeline's options",
     "bench": "measure the pipeline beside what Cassandra can take, on services of its own (bench --help)",
+    "faults": "kill what a job on Flink runs on, on services of its own, and look for loss (faults --help)",
     "test": "run the tests on services of their own; ARGS are pytest's",
 }
-_TAKE_ARGS = ("run", "replay", "flink", "bench", "test")
+_TAKE_ARGS = ("run", "replay", "flink", "bench", "faults", "test")
 _EPILOG = """\
 environment variables:
   KAFKA_PORT      where Kafka listens on 127.0.0.1 (default 9092)
   CASSANDRA_PORT  where Cassandra listens on 127.0.0.1 (default 9042)
-  FLINK_PORT      where Flink's dashboard listens on 127.0.0.1 (default 8081); it takes the four above it too
+  FLINK_PORT      where Flink's dashboard listens on 127.0.0.1 (default 8081); it takes the seven above it too
   DATA_DIR        the folder for the venv, jars, data and logs (default .local in the project)
   JAVA_HOME       the JDK 17 to use (default: the java on the PATH)
 """
@@ -92,6 +93,10 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
             from benchmarks.command import main as bench
 
             return bench(settings, args)
+        case "faults":
+            from tests.faults.command import main as faults
+
+            return faults(settings, args)
         case "test":
             return commands.test(settings, args)
         case "up":

@@ -6,7 +6,6 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
@@ -46,13 +45,18 @@ def connect(settings: LocalSettings, keyspace: str | None = KEYSPACE) -> Iterato
 def create(settings: LocalSettings) -> None:
     """Create what is missing of the keyspace and the tables, the platform's and ours."""
     with connect(settings, keyspace=None) as session:
-        apply(session, PLATFORM_TABLES)
-        session.set_keyspace(KEYSPACE)
-        apply(session, MERGE_TABLES)
+        apply(session, KEYSPACE)
 
 
-def apply(session: Session, cql_file: Path) -> None:
-    """Execute the statements of a file, each of which ends with a semicolon at the end of a line."""
-    for statement in re.split(r";\s*$", cql_file.read_text(), flags=re.MULTILINE):
+def apply(session: Session, keyspace: str) -> None:
+    """Create what is missing of a keyspace of any name; the session is on it then."""
+    _execute(session, PLATFORM_TABLES.read_text().replace(KEYSPACE, keyspace))
+    session.set_keyspace(keyspace)
+    _execute(session, MERGE_TABLES.read_text().replace(KEYSPACE, keyspace))
+
+
+def _execute(session: Session, cql: str) -> None:
+    """Execute statements, each of which ends with a semicolon at the end of a line."""
+    for statement in re.split(r";\s*$", cql, flags=re.MULTILINE):
         if statement.strip():
             session.execute(statement)

@@ -79,6 +79,11 @@ class FlinkCluster:
         counts: dict[str, int] = self._get(f"/jobs/{job_id}/checkpoints")["counts"]
         return counts
 
+    def latest_checkpoint_ms(self, job_id: str) -> int:
+        """When the latest completed checkpoint began, in ms since the epoch; 0 if there is none."""
+        latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
+        return latest["trigger_timestamp"] if latest else 0
+
     def failure(self, job_id: str) -> str | None:
         """The first lines of what made the job fail last, if anything has."""
         exceptions = self._get(f"/jobs/{job_id}/exceptions").get("root-exception")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from contextlib import ExitStack
 import pytest
 from cassandra.cluster import Session
 
-from local import jars, schema, services, topics
+from local import jars, ports, schema, services, topics
 from local.errors import LocalError
 from local.sandbox import sandbox
 from local.service import Service
-from local.settings import LocalSettings, read_settings
+from local.settings import FLINK_PORTS, LocalSettings, read_settings
+from tests.flink.cluster import LocalCluster, running_cluster
 from tests.keyspaces import Keyspace, MakeKeyspace
 
 
@@ -58,20 +60,30 @@ def cassandra_session(settings: LocalSettings, cassandra_service: Service) -> It
 
 
 @pytest.fixture(scope="session")
-def make_keyspace(
-    settings: LocalSettings, cassandra_service: Service, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MakeKeyspace]:
+def make_keyspace(settings: LocalSettings, cassandra_service: Service) -> Iterator[MakeKeyspace]:
     """Makes keyspaces, each with all tables and a session of its own."""
     with ExitStack() as sessions:
 
         def make(name: str | None = None) -> Keyspace:
             name = name or f"t{uuid.uuid4().hex[:12]}"
             session = sessions.enter_context(schema.connect(settings, keyspace=None))
-            for file in (schema.PLATFORM_TABLES, schema.MERGE_TABLES):
-                copy = tmp_path_factory.mktemp(name) / file.name
-                copy.write_text(file.read_text().replace(schema.KEYSPACE, name))
-                schema.apply(session, copy)
-                session.set_keyspace(name)
+            schema.apply(session, name)
             return Keyspace(session, settings.cassandra_port)
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def cluster(settings: LocalSettings) -> Iterator[LocalCluster]:
+    """A Flink cluster."""
+    # Other tests may have taken the ports of the settings since these were found free.
+    settings = dataclasses.replace(settings, flink_port=ports.free_ports_in_a_row(FLINK_PORTS))
+    with running_cluster(settings) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def ends_jobs(cluster: LocalCluster) -> Iterator[None]:
+    """Cancel what a test has left running."""
+    yield
+    cluster.cancel_jobs()

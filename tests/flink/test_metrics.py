@@ -15,7 +15,7 @@ from promql_parser import Matcher, MatchOp, MatrixSelector, VectorSelector
 
 from local.settings import HOST, PROJECT
 from tests.deploy.manifests import alert_rules, manifest
-from tests.flink.conftest import TestCluster, wait_until
+from tests.flink.cluster import LocalCluster, wait_until
 from tests.memory_tables import ACTIVITY_AGG, ENROLMENTS
 from tests.transforms.events import message
 from tests.whole.conftest import MakeJob
@@ -28,7 +28,7 @@ OF_THE_KAFKA_EXPORTER = {"kafka_consumergroup_lag"}
 """Not Flink's, so that no scrape of ours has it."""
 
 
-def _scrape(cluster: TestCluster) -> list[Sample]:
+def _scrape(cluster: LocalCluster) -> list[Sample]:
     samples = []
     for port in cluster.settings.metrics_ports.values():
         with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=30) as answer:
@@ -85,7 +85,7 @@ def _selects(selector: VectorSelector, sample: Sample) -> bool:
 
 
 def test_prometheus_counts_what_was_streamed_and_has_all_that_the_alerts_look_at(
-    cluster: TestCluster, make_job: MakeJob
+    cluster: LocalCluster, make_job: MakeJob
 ) -> None:
     job = make_job()
     job.insert(

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -29,6 +30,9 @@ from tests.keyspaces import Keyspace, Row
 
 Message = Any
 """bytes and None are published as they are, anything else as JSON."""
+
+_PUBLISHED_WITHIN_MS = 600_000
+"""However long a test leaves Kafka down."""
 
 
 class Replayed(NamedTuple):
@@ -85,17 +89,24 @@ class Job:
             *self.options,
         ]
 
-    def publish(self, messages: Iterable[Message], *, partition: int | None = None) -> None:
-        """Publish to the input topic: to one partition, or to all in turn."""
-        producer = KafkaProducer(bootstrap_servers=self.services.kafka_address)
+    def publish(self, messages: Sequence[Message], *, partition: int | None = None, over_s: float = 0) -> None:
+        """Publish to the input topic: to one partition, or to all in turn; evenly over so many seconds."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.services.kafka_address, delivery_timeout_ms=_PUBLISHED_WITHIN_MS
+        )
+        began = time.monotonic()
         try:
+            sent = []
             for i, message in enumerate(messages):
+                time.sleep(max(0.0, began + over_s * i / len(messages) - time.monotonic()))
                 to = i % self.partitions if partition is None else partition
                 raw = message if message is None or isinstance(message, bytes) else json.dumps(message).encode()
                 # kafka-python sends no record that has neither key nor value.
                 key = b"tombstone" if raw is None else None
-                producer.send(self.input_topic, raw, key=key, partition=to)
+                sent.append(producer.send(self.input_topic, raw, key=key, partition=to))
             producer.flush()
+            for record in sent:
+                record.get()
         finally:
             producer.close()
 
