@@ -60,7 +60,8 @@ def main(shared: LocalSettings, argv: Sequence[str]) -> int:
 
 def table(outcomes: Sequence[Outcome], seed: int) -> Table:
     """What became of each stream, a line each."""
-    made = Table(Column("fault", no_wrap=True), title=f"Streams of merge events over {_ACCOUNTS} accounts, seed {seed}", min_width=78)
+    title = f"Streams of merge events over {_ACCOUNTS} accounts, seed {seed}"
+    made = Table(Column("fault", no_wrap=True), title=title)
     for column in ("events", "failed", "lost", "doubled", "lag", "repeated requests", "recovery"):
         made.add_column(column, justify="right")
     for outcome in outcomes:
