@@ -141,10 +141,13 @@ def _latest_state(folder: Path) -> Path:
 
 
 def _checkpoints(cluster: FlinkCluster, job_id: str) -> str:
-    counts = cluster.checkpoint_counts(job_id)
-    text = f"{counts['completed']} checkpoints" + (f", {counts['failed']} failed" if counts["failed"] else "")
-    latest_ms = cluster.latest_checkpoint_ms(job_id)
-    return f"{text}, the latest {time.time() - latest_ms / 1000:.0f} s ago" if latest_ms else text
+    checkpoints = cluster.checkpoints(job_id)
+    text = f"{checkpoints.completed} checkpoints" + (
+        f", {checkpoints.failed} failed" if checkpoints.failed else ""
+    )
+    if not checkpoints.completed:
+        return text
+    return f"{text}, the latest {time.time() - checkpoints.latest_ms / 1000:.0f} s ago"
 
 
 def _records(consumer: KafkaConsumer) -> str:

@@ -39,6 +39,23 @@ class FlinkJob:
         return self.state in {"FINISHED", "CANCELED", "FAILED"}
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The checkpoints of a job.
+
+    Attributes:
+        completed: how many were completed.
+        failed: how many were not.
+        latest_ms: when the latest completed one began, in ms since the epoch; 0 if there is none.
+        largest_bytes: the size of the largest state that a checkpoint held, in bytes.
+    """
+
+    completed: int
+    failed: int
+    latest_ms: int
+    largest_bytes: int
+
+
 class FlinkCluster:
     """The REST API of a cluster."""
 
@@ -74,15 +91,16 @@ class FlinkCluster:
         """The job's page in the dashboard."""
         return f"{self.url}/#/job/running/{job_id}/overview"
 
-    def checkpoint_counts(self, job_id: str) -> dict[str, int]:
-        """How many checkpoints are completed, failed, restored, in_progress."""
-        counts: dict[str, int] = self._get(f"/jobs/{job_id}/checkpoints")["counts"]
-        return counts
-
-    def latest_checkpoint_ms(self, job_id: str) -> int:
-        """When the latest completed checkpoint began, in ms since the epoch; 0 if there is none."""
-        latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
-        return latest["trigger_timestamp"] if latest else 0
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """What the job has kept of its progress since its JobManager started."""
+        answer = self._get(f"/jobs/{job_id}/checkpoints")
+        counts, latest = answer["counts"], answer["latest"]["completed"]
+        return Checkpoints(
+            completed=counts["completed"],
+            failed=counts["failed"],
+            latest_ms=latest["trigger_timestamp"] if latest else 0,
+            largest_bytes=answer["summary"]["state_size"]["max"],
+        )
 
     def failure(self, job_id: str) -> str | None:
         """The first lines of what made the job fail last, if anything has."""

@@ -6,8 +6,9 @@ import re
 
 import promql_parser
 import pytest
-from hamcrest import assert_that, calling, has_key, is_in, raises
+from hamcrest import assert_that, calling, equal_to, has_key, is_in, raises
 
+from local.settings import PROJECT
 from tests.deploy.manifests import Manifest, alert_rules
 
 RULES = [pytest.param(rule, id=name) for name, rule in alert_rules().items()]
@@ -26,6 +27,15 @@ def test_an_alert_says_how_bad_it_is_and_what_to_do(rule: Manifest) -> None:
     assert_that(rule["labels"]["severity"], is_in({"warning", "critical"}))
     assert_that(rule["annotations"], has_key("summary"))
     assert_that(rule["annotations"], has_key("description"))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_alert_links_to_its_section_of_the_operations(rule: Manifest) -> None:
+    file, _, anchor = rule["annotations"]["runbook"].partition("#")
+    sections = re.findall(r"^#+ (.+)$", (PROJECT / file).read_text(), flags=re.MULTILINE)
+
+    assert_that(anchor, equal_to(rule["alert"].lower()))
+    assert_that(rule["alert"], is_in(sections))
 
 
 @pytest.mark.parametrize("rule", RULES)

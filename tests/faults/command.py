@@ -62,7 +62,7 @@ def table(outcomes: Sequence[Outcome], seed: int) -> Table:
     """What became of each stream, a line each."""
     title = f"Streams of merge events over {_ACCOUNTS} accounts, seed {seed}"
     made = Table(Column("fault", no_wrap=True), title=title)
-    for column in ("events", "failed", "lost", "doubled", "lag", "repeated requests", "recovery"):
+    for column in ("events", "failed", "lost", "doubled", "lag", "repeated requests", "state", "recovery"):
         made.add_column(column, justify="right")
     for outcome in outcomes:
         verdict = outcome.verdict
@@ -70,9 +70,10 @@ def table(outcomes: Sequence[Outcome], seed: int) -> Table:
             *(outcome.events, outcome.failed, len(verdict.lost), len(verdict.doubled)),
             *(verdict.lag, verdict.repeated_requests),
         )
+        state = f"{outcome.state_bytes / 1000:.0f} kB"
         recovery = "" if outcome.recovery_s is None else f"{outcome.recovery_s:.0f} s"
         style = None if outcome.is_exact else "red"
-        made.add_row(outcome.fault, *(f"{number:,}" for number in numbers), recovery, style=style)
+        made.add_row(outcome.fault, *(f"{number:,}" for number in numbers), state, recovery, style=style)
     return made
 
 
@@ -88,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         "and parallelism 2, kill -9 what it runs on at random moments, and compare every table, row by row, with "
         "a merge of the same events in memory. Exit code 1 on any loss or doubling.",
         epilog="recovery is the longest time from a kill until a checkpoint is complete that began after the "
-        "server was up again; Cassandra and Kafka are left down for 30 s of it.",
+        "server was up again; Cassandra and Kafka are left down for 30 s of it. state is the largest that a checkpoint "
+        "held.",
     )
     parser.add_argument("--seed", type=int, default=1, help="decides accounts, events and moments (default 1)")
     parser.add_argument("--events", type=int, default=_EVENTS, help=f"of a stream (default {_EVENTS})")

@@ -23,7 +23,7 @@ OPTIONS = ("--parallelism=2", "--cassandra_retry_seconds=300")
 """Events wait for Cassandra longer than it is down: the default of a minute is short where nodes start slowly."""
 
 _MALFORMED = 0.01
-_DRAINED_WITHIN_S = 900
+_PROGRESS_WITHIN_S = 300
 _RECOVERED_WITHIN_S = 600
 _POLL_S = 0.2
 
@@ -39,6 +39,7 @@ class Outcome:
         verdict: what was lost, doubled, repeated and left.
         recovery_s: the longest time from a kill until a checkpoint is complete that began after the server was up
             again, in seconds; None if nothing was killed.
+        state_bytes: the largest state that a checkpoint held since the JobManager was killed last, in bytes.
     """
 
     fault: str
@@ -46,6 +47,7 @@ class Outcome:
     failed: int
     verdict: Verdict
     recovery_s: float | None
+    state_bytes: int
 
     @property
     def is_exact(self) -> bool:
@@ -68,7 +70,7 @@ def run_fault(
         over_s: how long they are published, in seconds.
     """
     job_id = cluster.submit(job)
-    wait_until(lambda: cluster.rest.latest_checkpoint_ms(job_id) > 0)
+    wait_until(lambda: cluster.rest.checkpoints(job_id).latest_ms > 0)
     malformed = int(events * _MALFORMED)
     stream = Stream(job, seed, accounts=accounts, events=events, malformed=malformed)
 
@@ -85,8 +87,11 @@ def run_fault(
 
     _wait_until_drained(job)
     verdict = stream.verdict()
+    state_bytes = cluster.rest.checkpoints(job_id).largest_bytes
     cluster.cancel_jobs()
-    return Outcome(fault, events + malformed, malformed, verdict, max(recoveries, default=None))
+    return Outcome(
+        fault, events + malformed, malformed, verdict, max(recoveries, default=None), state_bytes=state_bytes
+    )
 
 
 def _kill_in_turn(
@@ -124,13 +129,14 @@ def _kill_python_worker(pool: Service, draw: random.Random) -> None:
 
 def _checkpoint_began_after(cluster: LocalCluster, job_id: str, time_ms: float) -> bool:
     try:
-        return cluster.rest.latest_checkpoint_ms(job_id) > time_ms
+        return cluster.rest.checkpoints(job_id).latest_ms > time_ms
     except FlinkError:  # the JobManager is away, or does not know the job yet
         return False
 
 
 def _wait_until_drained(job: Job) -> None:
-    """Wait until all is merged; what is not in time is for the verdict to tell."""
-    deadline = time.monotonic() + _DRAINED_WITHIN_S
-    while not is_drained(job) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+    """Wait until all is merged, or nothing has been for too long, which is for the verdict to tell."""
+    lag, since = job.lag(), time.monotonic()
+    while not is_drained(job) and time.monotonic() < since + _PROGRESS_WITHIN_S:
+        if job.lag() != lag:
+            lag, since = job.lag(), time.monotonic()

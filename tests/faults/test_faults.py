@@ -74,8 +74,8 @@ def _request(job: Job, requests: list[dict[str, Any]]) -> None:
     ids=["exact", "lost", "doubled", "left"],
 )
 def test_the_exit_code_tells_whether_every_stream_was_merged_exactly(verdict: Verdict, expected: int) -> None:
-    exact = Outcome("none", 5, 0, Verdict([], [], 0, 0), None)
-    assert_that(exit_code([exact, Outcome("all", 5, 0, verdict, 1.0), exact]), equal_to(expected))
+    exact = Outcome("none", 5, 0, Verdict([], [], 0, 0), None, 0)
+    assert_that(exit_code([exact, Outcome("all", 5, 0, verdict, 1.0, 0), exact]), equal_to(expected))
 
 
 def test_moments_differ_by_seed_and_are_in_mid_stream() -> None:

@@ -89,6 +89,15 @@ class Job:
             *self.options,
         ]
 
+    def add_partitions(self, partitions: int) -> None:
+        """Let the input topic have so many."""
+        admin = KafkaAdminClient(bootstrap_servers=self.services.kafka_address)
+        try:
+            admin.create_partitions({self.input_topic: partitions})
+        finally:
+            admin.close()
+        self.partitions = partitions
+
     def publish(self, messages: Sequence[Message], *, partition: int | None = None, over_s: float = 0) -> None:
         """Publish to the input topic: to one partition, or to all in turn; evenly over so many seconds."""
         producer = KafkaProducer(
