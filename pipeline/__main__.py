@@ -10,6 +10,7 @@ from rich.console import Console
 from pipeline.errors import ConfigError
 from pipeline.flink_cluster import FlinkError
 from pipeline.logs import configure_logging
+from transforms.credentials import CredentialsError
 
 
 def main() -> int:
@@ -39,7 +40,7 @@ def main() -> int:
             from pipeline.run import run_backlog
 
             Console(highlight=False).print(run_backlog(settings, console).table())
-    except (ConfigError, FlinkError) as e:
+    except (ConfigError, CredentialsError, FlinkError) as e:
         console.print(str(e), style="red", markup=False)
         return 1 if isinstance(e, FlinkError) else 2
     except KeyboardInterrupt:

@@ -11,7 +11,8 @@ from apache_beam.pvalue import PCollection
 from apache_beam.runners.runner import PipelineResult
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from pipeline.settings import ConfigError, KafkaSettings
+from pipeline.kafka_clients import python_client
+from pipeline.settings import KafkaSettings
 from transforms.parse_merge_event import KafkaRecord
 
 _READ_OFFSETS = "read-offsets"
@@ -46,16 +47,9 @@ class Backlog:
     """The records between the group's offsets and an end, which moves only when told to."""
 
     def __init__(self, consumer: KafkaConsumer, kafka: KafkaSettings) -> None:
-        """Take the topic's present end as the backlog's.
-
-        Raises:
-            ConfigError: if the topic does not exist.
-        """
+        """Take the topic's present end as the backlog's."""
         self._consumer = consumer
         partitions = consumer.partitions_for_topic(kafka.input_topic)
-        if not partitions:
-            msg = f"kafka.input.topic: there is no topic {kafka.input_topic} at {kafka.broker_servers}."
-            raise ConfigError(msg)
         self._partitions = [TopicPartition(kafka.input_topic, partition) for partition in sorted(partitions)]
         consumer.assign(self._partitions)
         self._ends = self._end_offsets()
@@ -116,8 +110,7 @@ class Backlog:
 def open_backlog(kafka: KafkaSettings) -> Iterator[Backlog]:
     """Connect to the broker and take the group's backlog of now."""
     consumer = KafkaConsumer(
-        bootstrap_servers=kafka.broker_servers.split(","),
-        bootstrap_timeout_ms=_TIMEOUT_MS // 2,
+        **python_client(kafka),
         group_id=kafka.group_id,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

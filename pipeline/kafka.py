@@ -9,9 +9,12 @@ import apache_beam as beam
 from apache_beam.io.kafka import ReadFromKafka, WriteToKafka, default_io_expansion_service
 from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.external import JavaJarExpansionService
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from pipeline.graph import MergeOutputs
-from pipeline.settings import KafkaSettings
+from pipeline.kafka_clients import java_client, python_client
+from pipeline.settings import ConfigError, KafkaSettings
 
 ON_FLINK = (
     # The Java stages run within the TaskManagers, not in containers of their own.
@@ -28,6 +31,35 @@ def expansion_service(kafka: KafkaSettings, arguments: Sequence[str] = ()) -> Ja
     if jar is None:
         return default_io_expansion_service(list(arguments))
     return JavaJarExpansionService(jar, append_args=list(arguments))
+
+
+def check_topics(kafka: KafkaSettings) -> None:
+    """Connect to Kafka and look up every topic before anything starts.
+
+    Raises:
+        ConfigError: if it cannot be reached, refuses the login, or lacks a topic that this user may see.
+        CredentialsError: if a password or certificate cannot be used on this machine.
+    """
+    try:
+        admin = KafkaAdminClient(**python_client(kafka))
+        try:
+            existing = set(admin.list_topics())
+        finally:
+            admin.close()
+    except KafkaError as e:
+        msg = f"kafka.broker-servers: {kafka.broker_servers} cannot be used: {e}"
+        raise ConfigError(msg) from e
+    topics = {
+        "kafka.input.topic": kafka.input_topic,
+        "kafka.output.failed.topic": kafka.failed_topic,
+        "kafka.output.course.batch.updater.topic": kafka.sync_topic,
+    }
+    if missing := [
+        f"{variable}: there is no topic {topic} at {kafka.broker_servers}."
+        for variable, topic in topics.items()
+        if topic not in existing
+    ]:
+        raise ConfigError("\n".join(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +95,8 @@ class ReadMergeEvents(beam.PTransform):
         """
         super().__init__()
         self._read = ReadFromKafka(
-            consumer_config={
-                "bootstrap.servers": kafka.broker_servers,
+            consumer_config=java_client(kafka)
+            | {
                 "group.id": kafka.group_id,
                 "auto.offset.reset": "earliest",
                 # Kafka's own default is true, and Beam's cross-language builder does not turn it off.
@@ -89,7 +121,7 @@ def write_outputs(outputs: MergeOutputs, kafka: KafkaSettings, service: JavaJarE
 
     def write(topic: str) -> WriteToKafka:
         return WriteToKafka(
-            producer_config={"bootstrap.servers": kafka.broker_servers, "acks": "all"},
+            producer_config=java_client(kafka) | {"acks": "all"},
             topic=topic,
             expansion_service=service,
         )

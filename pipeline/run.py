@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pipeline.backlog import Backlog, RecordOffsets, offsets_read, open_backlog
 from pipeline.graph import build_graph
-from pipeline.kafka import ReadBounds, ReadMergeEvents, expansion_service, write_outputs
+from pipeline.kafka import ReadBounds, ReadMergeEvents, check_topics, expansion_service, write_outputs
 from pipeline.report import RunMetrics
 from pipeline.settings import ConfigError, Settings
 from transforms.course_tables import CourseTables, MissingTableError
@@ -46,6 +46,7 @@ def run_backlog(settings: Settings, console: Console) -> RunMetrics:
         ConfigError: if a topic or table does not exist, or a service cannot be reached.
     """
     check_tables(settings)
+    check_topics(settings.kafka)
     try:
         # The cache keeps one expansion service alive for all passes.
         with open_backlog(settings.kafka) as backlog, SubprocessServer.cache_subprocesses():

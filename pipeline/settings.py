@@ -30,9 +30,17 @@ __all__ = [
 ]
 
 
+KAFKA_PASSWORD_VARIABLE = "KAFKA_SASL_PASSWORD"  # noqa: S105 - the name of the variable, not a password
+
+_NAMED = {variable.name: variable for variable in VARIABLES}
+_LOGINS = {"kafka.sasl": KAFKA_PASSWORD_VARIABLE, "lms-cassandra": PASSWORD_VARIABLE}
+"""What the keys of a user and of the file with the password start with, and the variable of the password."""
+_TLS_FILES = ("ca_file", "certificate_file", "key_file")
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Where events are read and where results are written."""
+    """Where events are read and where results are written; says where secrets are, and holds none."""
 
     broker_servers: str
     input_topic: str
@@ -40,6 +48,23 @@ class KafkaSettings:
     group_id: str
     sync_topic: str
     expansion_service_jar: str | None
+    security_protocol: str
+    sasl_mechanism: str
+    sasl_username: str | None
+    sasl_password_file: str | None
+    ssl_ca_file: str | None
+    ssl_certificate_file: str | None
+    ssl_key_file: str | None
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether connections log in, with SASL."""
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol.endswith("SSL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +94,20 @@ class Configuration:
 
     Attributes:
         values: the value of each variable, by its option, with {{env}} filled in.
-        password_in_environment: whether LMS_CASSANDRA_PASSWORD is set; its value is none of our business.
+        passwords_in_environment: which variables of the environment hold a password; their values are none of our
+            business.
         command_line: the command line that this comes from.
         problems: a sentence for each thing that could not be read.
     """
 
     values: Mapping[str, Value]
-    password_in_environment: bool
+    passwords_in_environment: frozenset[str]
     command_line: CommandLine
     problems: tuple[str, ...]
 
     def settings(self) -> Settings:
         """Returns the settings, or raises ConfigError with a sentence for everything that is wrong."""
-        parsed = self.parse(VARIABLES, self._half_a_login())
+        parsed = self.parse(VARIABLES, (*self.problems_of_kafka(), *self._problems_of_cassandra()))
         return Settings(
             kafka=kafka_settings(parsed),
             cassandra=CassandraSettings(
@@ -95,6 +121,11 @@ class Configuration:
                 local_dc=parsed["lms_cassandra_local_dc"],
                 username=parsed["lms_cassandra_username"],
                 password_file=parsed["lms_cassandra_password_file"],
+                ssl_enabled=parsed["lms_cassandra_ssl_enabled"],
+                ssl_ca_file=parsed["lms_cassandra_ssl_ca_file"],
+                ssl_certificate_file=parsed["lms_cassandra_ssl_certificate_file"],
+                ssl_key_file=parsed["lms_cassandra_ssl_key_file"],
+                ssl_hostname_verification=parsed["lms_cassandra_ssl_hostname_verification"],
                 retry_seconds=parsed["cassandra_retry_seconds"],
             ),
             merge=MergeSettings(
@@ -142,20 +173,60 @@ class Configuration:
                 if parsed[one.option] == parsed[other.option]:
                     yield f"{self._found(one)}, and so is {other.name}: give each a {kind} of its own."
 
-    def _half_a_login(self) -> Iterator[str]:
-        username, password_file = self.values["lms_cassandra_username"], self.values["lms_cassandra_password_file"]
-        if username.text and not (password_file.text or self.password_in_environment):
+    def problems_of_kafka(self) -> Iterator[str]:
+        """A sentence for each variable of how to connect to Kafka that does not fit the others."""
+        yield from self._half_a_login("kafka.sasl")
+        yield from self._half_a_certificate("kafka.ssl")
+        protocol = self._text("kafka.security.protocol").upper()
+        if "SASL" not in protocol:
+            yield from self._unused("kafka.security.protocol", "SASL_SSL", ["kafka.sasl.username"])
+        elif not self._text("kafka.sasl.username"):
+            yield f"{self._found(_NAMED['kafka.security.protocol'])} without a user: set kafka.sasl.username."
+        if "SSL" not in protocol:
+            files = [f"kafka.ssl.{file}" for file in _TLS_FILES]
+            yield from self._unused("kafka.security.protocol", "SASL_SSL or SSL", files)
+
+    def _problems_of_cassandra(self) -> Iterator[str]:
+        yield from self._half_a_login("lms-cassandra")
+        yield from self._half_a_certificate("lms-cassandra.ssl")
+        if self._text("lms-cassandra.ssl.enabled").lower() in {"off", "false"}:
+            files = [f"lms-cassandra.ssl.{file}" for file in _TLS_FILES]
+            yield from self._unused("lms-cassandra.ssl.enabled", "on", files)
+
+    def _half_a_login(self, service: str) -> Iterator[str]:
+        password_variable = _LOGINS[service]
+        username, password_file = self._text(f"{service}.username"), self._text(f"{service}.password_file")
+        in_environment = password_variable in self.passwords_in_environment
+        if username and not (password_file or in_environment):
             yield (
-                f"lms-cassandra.username is {username.text!r} (from {username.origin}) without a password: "
-                f"set lms-cassandra.password_file or the environment variable {PASSWORD_VARIABLE}."
+                f"{self._found(_NAMED[f'{service}.username'])} without a password: "
+                f"set {service}.password_file or the environment variable {password_variable}."
             )
-        if not username.text and (password_file.text or self.password_in_environment):
+        if not username and (password_file or in_environment):
             source = (
-                f"lms-cassandra.password_file (from {password_file.origin})"
-                if password_file.text
-                else f"the environment variable {PASSWORD_VARIABLE}"
+                f"{service}.password_file (from {self._value(f'{service}.password_file').origin})"
+                if password_file
+                else f"the environment variable {password_variable}"
             )
-            yield f"lms-cassandra.username is not set, but {source} is: set both or neither."
+            yield f"{service}.username is not set, but {source} is: set both or neither."
+
+    def _half_a_certificate(self, service: str) -> Iterator[str]:
+        names = {f"{service}.certificate_file", f"{service}.key_file"}
+        given = {name for name in names if self._text(name)}
+        if len(given) == 1:
+            (one,), (other,) = given, names - given
+            yield f"{self._found(_NAMED[one])} without {other}: set both or neither."
+
+    def _unused(self, switch: str, needed: str, names: Sequence[str]) -> Iterator[str]:
+        if given := [name for name in names if self._text(name)]:
+            found = self._found(_NAMED[switch])
+            yield f"{' and '.join(given)} cannot be used, since {found}: set that to {needed}."
+
+    def _value(self, name: str) -> Value:
+        return self.values[_NAMED[name].option]
+
+    def _text(self, name: str) -> str:
+        return self._value(name).text
 
 
 def kafka_settings(parsed: Mapping[str, Any]) -> KafkaSettings:
@@ -167,6 +238,13 @@ def kafka_settings(parsed: Mapping[str, Any]) -> KafkaSettings:
         group_id=parsed["kafka_groupId"],
         sync_topic=parsed["kafka_output_course_batch_updater_topic"],
         expansion_service_jar=parsed.get("kafka_expansion_service_jar"),
+        security_protocol=parsed["kafka_security_protocol"],
+        sasl_mechanism=parsed["kafka_sasl_mechanism"],
+        sasl_username=parsed["kafka_sasl_username"],
+        sasl_password_file=parsed["kafka_sasl_password_file"],
+        ssl_ca_file=parsed["kafka_ssl_ca_file"],
+        ssl_certificate_file=parsed["kafka_ssl_certificate_file"],
+        ssl_key_file=parsed["kafka_ssl_key_file"],
     )
 
 
@@ -208,14 +286,14 @@ def find_values(command_line: CommandLine, environ: Mapping[str, str]) -> Config
     found = {variable.option: find(variable) for variable in VARIABLES}
     return Configuration(
         values={o: Value(v.text.replace(ENV_PLACEHOLDER, env), v.origin) for o, v in found.items()},
-        password_in_environment=bool(environ.get(PASSWORD_VARIABLE)),
+        passwords_in_environment=frozenset(v for v in _LOGINS.values() if environ.get(v)),
         command_line=command_line,
         problems=tuple(problems),
     )
 
 
 def print_config(configuration: Configuration, console: Console) -> None:
-    """Shows each variable, its value and where it came from; of the password only where it is."""
+    """Shows each variable, its value and where it came from; of passwords only where they are."""
     table = Table("variable", "value", "from", highlight=False)
     for column in table.columns:
         column.overflow = "fold"
@@ -227,9 +305,12 @@ def print_config(configuration: Configuration, console: Console) -> None:
             group = variable.group
         value = configuration.values[variable.option]
         table.add_row(*map(Text, (variable.name, value.text, value.origin)))
-        if variable.option == "lms_cassandra_password_file":
+        service, _, name = variable.name.rpartition(".")
+        if name == "password_file":
             if value.text:
-                table.add_row(*map(Text, ("the password", f"read from {value.text}", "that file, on the workers")))
-            elif configuration.password_in_environment:
-                table.add_row(*map(Text, ("the password", "****", f"environment {PASSWORD_VARIABLE}")))
+                table.add_row(
+                    *map(Text, ("the password", f"read from {value.text}", "that file, where it is used"))
+                )
+            elif _LOGINS[service] in configuration.passwords_in_environment:
+                table.add_row(*map(Text, ("the password", "****", f"environment {_LOGINS[service]}")))
     console.print(table)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pipeline.flink_cluster import FlinkCluster, FlinkError, FlinkJob
 from pipeline.graph import build_graph
-from pipeline.kafka import ON_FLINK, ReadMergeEvents, expansion_service, write_outputs
+from pipeline.kafka import ON_FLINK, ReadMergeEvents, check_topics, expansion_service, write_outputs
 from pipeline.run import check_tables
 from pipeline.settings import ConfigError, Settings
 
@@ -61,6 +61,7 @@ def submit(settings: Settings, console: Console) -> FlinkJob:
         )
         raise ConfigError(msg)
     check_tables(settings)
+    check_topics(settings.kafka)
     earlier = {job.id for job in cluster.jobs()}
     service = expansion_service(settings.kafka, ON_FLINK)
     # The service is started once, not for each transform that it expands.

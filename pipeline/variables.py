@@ -138,6 +138,23 @@ def _existing_file(text: str) -> str:
     return text
 
 
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.upper() not in choices:
+            msg = f"give one of {', '.join(choices)}"
+            raise ValueError(msg)
+        return text.upper()
+
+    return parse
+
+
+_referenced_file = _matching(
+    r"[^:{}]*[^:{}/]",
+    "give the path of a file, without ':', '{' and '}', since a reference to it contains the path",
+)
+"""A file that Kafka's Java clients read through a config provider, wherever they run."""
+
+
 def _switch(text: str) -> bool:
     switches = {"on": True, "true": True, "off": False, "false": False}
     if text.lower() not in switches:
@@ -229,6 +246,63 @@ VARIABLES: tuple[Variable, ...] = (
         _optional(_existing_file),
     ),
     Variable(
+        "kafka_security_protocol",
+        "kafka.security.protocol",
+        "PLAINTEXT",
+        "Kafka",
+        "how to connect to the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+        _choice("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    ),
+    Variable(
+        "kafka_sasl_mechanism",
+        "kafka.sasl.mechanism",
+        "SCRAM-SHA-512",
+        "Kafka",
+        "how to log in with SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+        _choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    ),
+    Variable(
+        "kafka_sasl_username",
+        "kafka.sasl.username",
+        "",
+        "Kafka",
+        "the user to log in as with SASL",
+        _optional(_not_blank),
+    ),
+    Variable(
+        "kafka_sasl_password_file",
+        "kafka.sasl.password_file",
+        "",
+        "Kafka",
+        "the file, here and on the cluster, with the user's password; without it KAFKA_SASL_PASSWORD has it",
+        _optional(_referenced_file),
+    ),
+    Variable(
+        "kafka_ssl_ca_file",
+        "kafka.ssl.ca_file",
+        "",
+        "Kafka",
+        "the PEM file, here and on the cluster, with the authorities that sign brokers' certificates; without it "
+        "those that Java and the system trust",
+        _optional(_not_blank),
+    ),
+    Variable(
+        "kafka_ssl_certificate_file",
+        "kafka.ssl.certificate_file",
+        "",
+        "Kafka",
+        "the PEM file, here and on the cluster, with the client's own certificate, for brokers that ask for one",
+        _optional(_referenced_file),
+    ),
+    Variable(
+        "kafka_ssl_key_file",
+        "kafka.ssl.key_file",
+        "",
+        "Kafka",
+        "the PEM file with its private key, as PKCS #8 and not encrypted",
+        _optional(_referenced_file),
+    ),
+    Variable(
         "lms_cassandra_host",
         "lms-cassandra.host",
         "localhost",
@@ -300,6 +374,47 @@ VARIABLES: tuple[Variable, ...] = (
         "Cassandra",
         "the file, on the workers, with the user's password; without it LMS_CASSANDRA_PASSWORD has it",
         _optional(_not_blank),
+    ),
+    Variable(
+        "lms_cassandra_ssl_enabled",
+        "lms-cassandra.ssl.enabled",
+        "off",
+        "Cassandra",
+        "on: connect with TLS",
+        _switch,
+    ),
+    Variable(
+        "lms_cassandra_ssl_ca_file",
+        "lms-cassandra.ssl.ca_file",
+        "",
+        "Cassandra",
+        "the PEM file, on the workers, with the authorities that sign nodes' certificates; without it those that "
+        "the system trusts",
+        _optional(_not_blank),
+    ),
+    Variable(
+        "lms_cassandra_ssl_certificate_file",
+        "lms-cassandra.ssl.certificate_file",
+        "",
+        "Cassandra",
+        "the PEM file, on the workers, with the client's own certificate, for nodes that ask for one",
+        _optional(_not_blank),
+    ),
+    Variable(
+        "lms_cassandra_ssl_key_file",
+        "lms-cassandra.ssl.key_file",
+        "",
+        "Cassandra",
+        "the PEM file with its private key, not encrypted",
+        _optional(_not_blank),
+    ),
+    Variable(
+        "lms_cassandra_ssl_hostname_verification",
+        "lms-cassandra.ssl.hostname_verification",
+        "on",
+        "Cassandra",
+        "off: accept a certificate that is for another host",
+        _switch,
     ),
     Variable(
         "cassandra_retry_seconds",

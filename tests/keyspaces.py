@@ -42,6 +42,11 @@ class Keyspace:
             local_dc=None,
             username=None,
             password_file=None,
+            ssl_enabled=False,
+            ssl_ca_file=None,
+            ssl_certificate_file=None,
+            ssl_key_file=None,
+            ssl_hostname_verification=True,
             retry_seconds=60,
         )
         return dataclasses.replace(settings, **changes)

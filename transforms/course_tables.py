@@ -240,6 +240,7 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         auth_provider=(
             PlainTextAuthProvider(settings.username, settings.password()) if settings.username else None
         ),
+        ssl_context=settings.tls(),
         # The driver waits up to ten minutes by default; an event is only retried for retry_seconds.
         reconnection_policy=ExponentialReconnectionPolicy(0.5, 5.0),
         # Without it a batch waits 40 ms for a delayed ACK (Nagle).

@@ -1,8 +1,9 @@
 """What the stages need to know of the configuration; pickled to the workers, so no secret is ever in it."""
 
-import os
+import ssl
 from dataclasses import dataclass
-from pathlib import Path
+
+from transforms.credentials import read_password, tls_context
 
 PASSWORD_VARIABLE = "LMS_CASSANDRA_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 
@@ -21,6 +22,11 @@ class CassandraSettings:
     local_dc: str | None
     username: str | None
     password_file: str | None
+    ssl_enabled: bool
+    ssl_ca_file: str | None
+    ssl_certificate_file: str | None
+    ssl_key_file: str | None
+    ssl_hostname_verification: bool
     retry_seconds: float
 
     def password(self) -> str | None:
@@ -30,15 +36,28 @@ class CassandraSettings:
             the password, or None where there is none.
 
         Raises:
-            RuntimeError: if this worker cannot read the file.
+            CredentialsError: if this worker cannot read the file.
         """
-        if self.password_file is None:
-            return os.environ.get(PASSWORD_VARIABLE)
-        try:
-            return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as e:
-            msg = f"lms-cassandra.password_file {self.password_file} cannot be read here: {e.strerror}."
-            raise RuntimeError(msg) from e
+        return read_password("lms-cassandra.password_file", self.password_file, PASSWORD_VARIABLE)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Reads the certificates where they are used.
+
+        Returns:
+            how connections are secured, or None where they are not.
+
+        Raises:
+            CredentialsError: if this worker cannot use a file.
+        """
+        if not self.ssl_enabled:
+            return None
+        return tls_context(
+            "lms-cassandra",
+            self.ssl_ca_file,
+            self.ssl_certificate_file,
+            self.ssl_key_file,
+            verify_hostname=self.ssl_hostname_verification,
+        )
 
 
 @dataclass(frozen=True, slots=True)

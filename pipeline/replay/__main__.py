@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pipeline.errors import ConfigError
 from pipeline.logs import configure_logging
+from transforms.credentials import CredentialsError
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     try:
         options = read_options(sys.argv[1:], os.environ, datetime.now(UTC))
         return replay(options, Console(highlight=False), errors)
-    except ConfigError as e:
+    except (ConfigError, CredentialsError) as e:
         errors.print(str(e), style="red", markup=False)
         return 2
     except KeyboardInterrupt:

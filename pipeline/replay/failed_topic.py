@@ -6,28 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from pipeline.errors import ConfigError
+from pipeline.kafka_clients import python_client
 from pipeline.replay.selection import milliseconds
 from pipeline.settings import KafkaSettings
 
 _TIMEOUT_MS = 30_000
 _POLL_MS = 1_000
 _STALLED_S = 60
-
-
-def client_configuration(kafka: KafkaSettings) -> dict[str, Any]:
-    """What every client of kafka-python needs to reach the brokers."""
-    return {
-        "bootstrap_servers": kafka.broker_servers.split(","),
-        "bootstrap_timeout_ms": _TIMEOUT_MS // 2,
-        "allow_auto_create_topics": False,
-    }
 
 
 class FailedTopic:
@@ -99,7 +90,8 @@ def open_failed_topic(kafka: KafkaSettings, since: datetime | None) -> Iterator[
     """
     try:
         consumer = KafkaConsumer(
-            **client_configuration(kafka),
+            **python_client(kafka),
+            allow_auto_create_topics=False,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

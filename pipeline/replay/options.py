@@ -108,7 +108,7 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
         ),
         environ,
     )
-    parsed = configuration.parse(_VARIABLES)
+    parsed = configuration.parse(_VARIABLES, configuration.problems_of_kafka())
     return ReplayOptions(
         kafka=kafka_settings(parsed),
         selection=Selection(

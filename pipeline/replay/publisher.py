@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from pipeline.errors import ConfigError
-from pipeline.replay.failed_topic import client_configuration
+from pipeline.kafka_clients import python_client
 from pipeline.replay.selection import FailedRecord
 from pipeline.settings import KafkaSettings
 
@@ -91,7 +91,8 @@ def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
     """
     try:
         producer = KafkaProducer(
-            **client_configuration(kafka),
+            **python_client(kafka),
+            allow_auto_create_topics=False,
             acks="all",
             linger_ms=5,
             # An idempotent producer gives up everything as soon as the broker refuses one record. What a retry

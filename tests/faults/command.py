@@ -89,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         "and parallelism 2, kill -9 what it runs on at random moments, and compare every table, row by row, with "
         "a merge of the same events in memory. Exit code 1 on any loss or doubling.",
         epilog="recovery is the longest time from a kill until a checkpoint is complete that began after the "
-        "server was up again; Cassandra and Kafka are left down for 30 s of it. state is the largest that a checkpoint "
-        "held.",
+        "server was up again; Cassandra and Kafka are left down for 30 s of it. state is the largest that a "
+        "checkpoint held.",
     )
     parser.add_argument("--seed", type=int, default=1, help="decides accounts, events and moments (default 1)")
     parser.add_argument("--events", type=int, default=_EVENTS, help=f"of a stream (default {_EVENTS})")

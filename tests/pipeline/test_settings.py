@@ -166,52 +166,102 @@ def test_the_three_tables_may_be_named_like_the_keyspace() -> None:
     assert resolve(["--lms_cassandra_keyspace=user_enrolments"], {}).cassandra.keyspace == "user_enrolments"
 
 
-@pytest.mark.parametrize("environ", [{}, {"LMS_CASSANDRA_PASSWORD": ""}], ids=["unset", "empty"])
-def test_a_username_needs_a_password(environ: dict[str, str]) -> None:
-    assert refusal(["--lms_cassandra_username=merger"], environ) == (
-        "lms-cassandra.username is 'merger' (from option --lms_cassandra_username) without a password: "
-        "set lms-cassandra.password_file or the environment variable LMS_CASSANDRA_PASSWORD."
+SASL = ["--kafka_security_protocol=SASL_SSL"]
+LOGINS = [("lms-cassandra", "LMS_CASSANDRA", []), ("kafka.sasl", "KAFKA_SASL", SASL)]
+"""Of each login: what its keys start with, what its variables start with, and the options that it needs."""
+
+logins = pytest.mark.parametrize(("key", "variable", "options"), LOGINS, ids=[login[0] for login in LOGINS])
+
+
+@logins
+@pytest.mark.parametrize("password", [None, ""], ids=["unset", "empty"])
+def test_a_username_needs_a_password(key: str, variable: str, options: list[str], password: str | None) -> None:
+    environ = {} if password is None else {f"{variable}_PASSWORD": password}
+    assert refusal([f"--{variable.lower()}_username=merger", *options], environ) == (
+        f"{key}.username is 'merger' (from option --{variable.lower()}_username) without a password: "
+        f"set {key}.password_file or the environment variable {variable}_PASSWORD."
     )
 
 
-def test_a_password_needs_a_username() -> None:
-    assert refusal([], {"LMS_CASSANDRA_PASSWORD": "secret"}) == (
-        "lms-cassandra.username is not set, but the environment variable LMS_CASSANDRA_PASSWORD is: "
-        "set both or neither."
+@logins
+def test_a_password_needs_a_username(key: str, variable: str, options: list[str]) -> None:
+    assert (
+        f"{key}.username is not set, but the environment variable {variable}_PASSWORD is: set both or neither."
+        in refusal(options, {f"{variable}_PASSWORD": "secret"})
     )
-    assert refusal([], {"LMS_CASSANDRA_PASSWORD_FILE": "/p"}) == (
-        "lms-cassandra.username is not set, but lms-cassandra.password_file "
-        "(from environment LMS_CASSANDRA_PASSWORD_FILE) is: set both or neither."
+    assert (
+        f"{key}.username is not set, but {key}.password_file "
+        f"(from environment {variable}_PASSWORD_FILE) is: set both or neither."
+    ) in refusal(options, {f"{variable}_PASSWORD_FILE": "/p"})
+
+
+@logins
+@pytest.mark.parametrize("given", [("FILE",), ("SECRET",), ("FILE", "SECRET")])
+def test_a_whole_login_is_taken_and_no_settings_hold_the_password(
+    key: str, variable: str, options: list[str], given: tuple[str, ...]
+) -> None:
+    environ = {f"{variable}_PASSWORD_FILE": "/on/the/workers/only"} if "FILE" in given else {}
+    environ |= {f"{variable}_PASSWORD": "secret"} if "SECRET" in given else {}
+    settings = resolve([f"--{variable.lower()}_username=merger", *options], environ)
+    assert "merger" in (settings.cassandra.username, settings.kafka.sasl_username), key
+    assert "secret" not in repr(settings)
+
+
+@logins
+def test_no_sentence_holds_the_password(key: str, variable: str, options: list[str]) -> None:
+    environ = {f"{variable}_PASSWORD": "secret", "LMS_CASSANDRA_PORT": "x"}
+    assert "secret" not in refusal([f"--{variable.lower()}_password=secret", *options], environ), key
+    assert "secret" not in refusal([f"--{variable.lower()}_password", "secret", *options], environ)
+
+
+@logins
+def test_a_password_in_the_file_is_not_read(key: str, variable: str, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "job.conf").write_text(f"{key} {{ username = u, password = secret }}")
+    message = refusal([f"--config_file={tmp_path / 'job.conf'}", *options])
+    assert variable in message
+    assert "without a password" in message
+    assert "secret" not in message
+
+
+def test_connections_with_sasl_need_a_user() -> None:
+    assert refusal(SASL) == (
+        "kafka.security.protocol is 'SASL_SSL' (from option --kafka_security_protocol) without a user: "
+        "set kafka.sasl.username."
     )
 
 
 @pytest.mark.parametrize(
-    ("argv", "environ"),
+    ("argv", "sentence"),
     [
-        (["--lms_cassandra_password_file=/on/the/workers/only"], {}),
-        ([], {"LMS_CASSANDRA_PASSWORD": "secret"}),
-        (["--lms_cassandra_password_file=/on/the/workers/only"], {"LMS_CASSANDRA_PASSWORD": "secret"}),
+        (
+            ["--kafka_sasl_username=merger", "--kafka_sasl_password_file=/p", "--kafka_security_protocol=SSL"],
+            "kafka.sasl.username cannot be used, since kafka.security.protocol is 'SSL' "
+            "(from option --kafka_security_protocol): set that to SASL_SSL.",
+        ),
+        (
+            ["--kafka_ssl_ca_file=/ca", "--kafka_ssl_certificate_file=/c", "--kafka_ssl_key_file=/k"],
+            "kafka.ssl.ca_file and kafka.ssl.certificate_file and kafka.ssl.key_file cannot be used, since "
+            "kafka.security.protocol is 'PLAINTEXT' (from default): set that to SASL_SSL or SSL.",
+        ),
+        (
+            ["--lms_cassandra_ssl_ca_file=/ca"],
+            "lms-cassandra.ssl.ca_file cannot be used, since lms-cassandra.ssl.enabled is 'off' (from default): "
+            "set that to on.",
+        ),
+        (
+            ["--kafka_security_protocol=SSL", "--kafka_ssl_certificate_file=/c"],
+            "kafka.ssl.certificate_file is '/c' (from option --kafka_ssl_certificate_file) without "
+            "kafka.ssl.key_file: set both or neither.",
+        ),
+        (
+            ["--lms_cassandra_ssl_enabled=on", "--lms_cassandra_ssl_key_file=/k"],
+            "lms-cassandra.ssl.key_file is '/k' (from option --lms_cassandra_ssl_key_file) without "
+            "lms-cassandra.ssl.certificate_file: set both or neither.",
+        ),
     ],
 )
-def test_a_whole_login_is_taken_and_no_settings_hold_the_password(
-    argv: list[str], environ: dict[str, str]
-) -> None:
-    settings = resolve(["--lms_cassandra_username=merger", *argv], environ)
-    assert settings.cassandra.username == "merger"
-    assert "secret" not in repr(settings)
-
-
-def test_no_sentence_holds_the_password() -> None:
-    environ = {"LMS_CASSANDRA_PASSWORD": "secret", "LMS_CASSANDRA_PORT": "x"}
-    assert "secret" not in refusal(["--lms_cassandra_password=secret"], environ)
-    assert "secret" not in refusal(["--lms_cassandra_password", "secret"], environ)
-
-
-def test_a_password_in_the_file_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "job.conf").write_text("lms-cassandra { username = u, password = secret }")
-    message = refusal([f"--config_file={tmp_path / 'job.conf'}"])
-    assert "without a password" in message
-    assert "secret" not in message
+def test_what_would_not_secure_anything_is_refused(argv: list[str], sentence: str) -> None:
+    assert refusal(argv) == sentence
 
 
 def test_print_config_shows_every_variable_once_and_in_groups() -> None:
@@ -233,17 +283,21 @@ def test_print_config_shows_wrong_values_too() -> None:
     assert row(shown(["--lms_cassandra_port=localhost"]), "lms-cassandra.port")[1] == "localhost"
 
 
-def test_print_config_masks_the_password() -> None:
-    table = shown(["--lms_cassandra_username=merger"], {"LMS_CASSANDRA_PASSWORD": "secret"})
-    assert row(table, "the password") == ["the password", "****", "environment LMS_CASSANDRA_PASSWORD"]
+@logins
+def test_print_config_masks_the_password(key: str, variable: str, options: list[str]) -> None:
+    table = shown([f"--{variable.lower()}_username=merger", *options], {f"{variable}_PASSWORD": "secret"})
+    assert row(table, "the password") == ["the password", "****", f"environment {variable}_PASSWORD"], key
     assert "secret" not in table
 
 
-def test_print_config_says_from_which_file_the_password_is_read(tmp_path: Path) -> None:
+@logins
+def test_print_config_says_from_which_file_the_password_is_read(
+    key: str, variable: str, options: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "password").write_text("secret")
-    argv = ["--lms_cassandra_username=merger", f"--lms_cassandra_password_file={tmp_path / 'password'}"]
-    table = shown(argv, {"LMS_CASSANDRA_PASSWORD": "other secret"})
-    assert row(table, "the password")[1] == f"read from {tmp_path / 'password'}"
+    argv = [f"--{variable.lower()}_username=merger", f"--{variable.lower()}_password_file={tmp_path / 'password'}"]
+    table = shown([*argv, *options], {f"{variable}_PASSWORD": "other secret"})
+    assert row(table, "the password")[1] == f"read from {tmp_path / 'password'}", key
     assert "secret" not in table
 
 
@@ -252,8 +306,8 @@ def test_print_config_says_nothing_of_a_password_where_there_is_none() -> None:
 
 
 def test_print_config_cuts_nothing_off_in_a_narrow_terminal() -> None:
-    topic = "X" * 200
+    topic = "§" * 200
     table = shown([f"--kafka_input_topic={topic}"], width=80)
-    assert table.count("X") == 200
+    assert table.count("§") == 200
     for variable in VARIABLES:
         assert row(table, variable.name)

@@ -20,6 +20,13 @@ OTHER_VALUES = {
     "kafka_groupId": ("a group", "a group"),
     "kafka_output_course_batch_updater_topic": ("sync.topic", "sync.topic"),
     "kafka_expansion_service_jar": (__file__, __file__),
+    "kafka_security_protocol": ("sasl_ssl", "SASL_SSL"),
+    "kafka_sasl_mechanism": ("plain", "PLAIN"),
+    "kafka_sasl_username": ("merger", "merger"),
+    "kafka_sasl_password_file": ("/run/secrets/kafka", "/run/secrets/kafka"),
+    "kafka_ssl_ca_file": ("/run/kafka/ca.crt", "/run/kafka/ca.crt"),
+    "kafka_ssl_certificate_file": ("/run/kafka/tls.crt", "/run/kafka/tls.crt"),
+    "kafka_ssl_key_file": ("/run/kafka/tls.key", "/run/kafka/tls.key"),
     "lms_cassandra_host": ("c1, 10.0.0.2,::1", ("c1", "10.0.0.2", "::1")),
     "lms_cassandra_port": ("9142", 9142),
     "lms_cassandra_keyspace": ("Other_Courses", "other_courses"),
@@ -30,6 +37,11 @@ OTHER_VALUES = {
     "lms_cassandra_local_dc": ("dc1", "dc1"),
     "lms_cassandra_username": ("merger", "merger"),
     "lms_cassandra_password_file": ("/run/secrets/cassandra", "/run/secrets/cassandra"),
+    "lms_cassandra_ssl_enabled": ("on", True),
+    "lms_cassandra_ssl_ca_file": ("/run/cassandra/ca.crt", "/run/cassandra/ca.crt"),
+    "lms_cassandra_ssl_certificate_file": ("/run/cassandra/tls.crt", "/run/cassandra/tls.crt"),
+    "lms_cassandra_ssl_key_file": ("/run/cassandra/tls.key", "/run/cassandra/tls.key"),
+    "lms_cassandra_ssl_hostname_verification": ("off", False),
     "cassandra_retry_seconds": ("0", 0.0),
     "merge_ledger": ("off", False),
     "course_date_format": ("yyyy-MM-dd", "yyyy-MM-dd"),
@@ -47,6 +59,13 @@ FIELDS = {
     "kafka_groupId": "kafka.group_id",
     "kafka_output_course_batch_updater_topic": "kafka.sync_topic",
     "kafka_expansion_service_jar": "kafka.expansion_service_jar",
+    "kafka_security_protocol": "kafka.security_protocol",
+    "kafka_sasl_mechanism": "kafka.sasl_mechanism",
+    "kafka_sasl_username": "kafka.sasl_username",
+    "kafka_sasl_password_file": "kafka.sasl_password_file",
+    "kafka_ssl_ca_file": "kafka.ssl_ca_file",
+    "kafka_ssl_certificate_file": "kafka.ssl_certificate_file",
+    "kafka_ssl_key_file": "kafka.ssl_key_file",
     "lms_cassandra_host": "cassandra.hosts",
     "lms_cassandra_port": "cassandra.port",
     "lms_cassandra_keyspace": "cassandra.keyspace",
@@ -57,6 +76,11 @@ FIELDS = {
     "lms_cassandra_local_dc": "cassandra.local_dc",
     "lms_cassandra_username": "cassandra.username",
     "lms_cassandra_password_file": "cassandra.password_file",
+    "lms_cassandra_ssl_enabled": "cassandra.ssl_enabled",
+    "lms_cassandra_ssl_ca_file": "cassandra.ssl_ca_file",
+    "lms_cassandra_ssl_certificate_file": "cassandra.ssl_certificate_file",
+    "lms_cassandra_ssl_key_file": "cassandra.ssl_key_file",
+    "lms_cassandra_ssl_hostname_verification": "cassandra.ssl_hostname_verification",
     "cassandra_retry_seconds": "cassandra.retry_seconds",
     "merge_ledger": "merge.merge_ledger",
     "course_date_format": "merge.course_date_format",
@@ -64,8 +88,19 @@ FIELDS = {
 }
 """The field of Settings that each variable ends in."""
 
-# Each half of a login is refused without the other.
-LOGIN = {"LMS_CASSANDRA_USERNAME": "someone", "LMS_CASSANDRA_PASSWORD_FILE": "/somewhere"}
+SECURED = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_USERNAME": "someone",
+    "KAFKA_SASL_PASSWORD_FILE": "/somewhere",
+    "KAFKA_SSL_CERTIFICATE_FILE": "/somewhere",
+    "KAFKA_SSL_KEY_FILE": "/somewhere",
+    "LMS_CASSANDRA_USERNAME": "someone",
+    "LMS_CASSANDRA_PASSWORD_FILE": "/somewhere",
+    "LMS_CASSANDRA_SSL_ENABLED": "on",
+    "LMS_CASSANDRA_SSL_CERTIFICATE_FILE": "/somewhere",
+    "LMS_CASSANDRA_SSL_KEY_FILE": "/somewhere",
+}
+"""What each variable of a login or a certificate may not be without."""
 
 
 def settings_field(option: str, argv: list[str], environ: dict[str, str]) -> object:
@@ -121,23 +156,23 @@ def test_the_option_is_the_key_with_underscores(variable: Variable) -> None:
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda v: v.option)
 def test_an_option_reaches_its_field(variable: Variable) -> None:
     given, parsed = OTHER_VALUES[variable.option]
-    assert settings_field(variable.option, [f"--{variable.option}", given], LOGIN) == parsed
-    assert settings_field(variable.option, [f"--{variable.option}={given}"], LOGIN) == parsed
+    assert settings_field(variable.option, [f"--{variable.option}", given], SECURED) == parsed
+    assert settings_field(variable.option, [f"--{variable.option}={given}"], SECURED) == parsed
 
 
 @pytest.mark.parametrize("variable", [v for v in VARIABLES if v.environment], ids=lambda v: v.option)
 def test_an_environment_variable_reaches_its_field(variable: Variable) -> None:
     given, parsed = OTHER_VALUES[variable.option]
-    assert settings_field(variable.option, [], {**LOGIN, str(variable.environment): given}) == parsed
+    assert settings_field(variable.option, [], {**SECURED, str(variable.environment): given}) == parsed
 
 
 @pytest.mark.parametrize("variable", [v for v in VARIABLES if v.key], ids=lambda v: v.option)
 def test_a_key_of_the_file_reaches_its_field(variable: Variable, tmp_path: Path) -> None:
     given, parsed = OTHER_VALUES[variable.option]
-    login = {name: value for name, value in LOGIN.items() if name != variable.environment}
+    others = {name: value for name, value in SECURED.items() if name != variable.environment}
     (tmp_path / "job.conf").write_text(f'{variable.key} = "{given}"\n')
     argv = ["--config_file", str(tmp_path / "job.conf")]
-    assert settings_field(variable.option, argv, login) == parsed
+    assert settings_field(variable.option, argv, others) == parsed
 
 
 @pytest.mark.parametrize(
@@ -152,6 +187,13 @@ def test_a_key_of_the_file_reaches_its_field(variable: Variable, tmp_path: Path)
         ("kafka_groupId", "local-merge-courses-group"),
         ("kafka_output_course_batch_updater_topic", "local.coursebatch.job.request"),
         ("kafka_expansion_service_jar", None),
+        ("kafka_security_protocol", "PLAINTEXT"),
+        ("kafka_sasl_mechanism", "SCRAM-SHA-512"),
+        ("kafka_sasl_username", None),
+        ("kafka_ssl_ca_file", None),
+        ("lms_cassandra_ssl_enabled", False),
+        ("lms_cassandra_ssl_ca_file", None),
+        ("lms_cassandra_ssl_hostname_verification", True),
         ("lms_cassandra_host", ("localhost",)),
         ("lms_cassandra_port", 9042),
         ("lms_cassandra_keyspace", "sunbird_courses"),
@@ -223,6 +265,13 @@ NAMES = [option for option in OPTIONS if option.endswith(("_table", "_keyspace")
             ("max_num_records", value, "give a whole number of at least 1")
             for value in ("0", "-1", "1.5", "1e3", "all", "00")
         ],
+        ("kafka_security_protocol", "TLS", "give one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+        ("kafka_sasl_mechanism", "GSSAPI", "give one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        *[
+            (f"kafka_{name}_file", value, "give the path of a file, without ':', '{' and '}'")
+            for name in ("sasl_password", "ssl_certificate", "ssl_key")
+            for value in ("C:/secret", "/run/{{x}", "/run/}", "/run/secrets/")
+        ],
         *[("merge_ledger", value, "give on or off") for value in ("", "yes", "1", "onn")],
         *[
             ("course_date_format", value, "give a pattern like 'yyyy-MM-dd HH:mm:ss:SSSZ'")
@@ -236,8 +285,8 @@ def test_a_wrong_value_is_refused_in_one_sentence(option: str, value: str, instr
     with pytest.raises(ConfigError) as refusal:
         resolve([f"--{option}={value}"], {})
     start = f"{OPTIONS[option].name} is {value.strip()!r} (from option --{option}): {instruction}"
-    (line,) = [line for line in str(refusal.value).splitlines() if f"option --{option})" in line]
-    assert line.startswith(start)
+    # A file that is given for a connection without TLS is refused in a sentence of its own.
+    (line,) = [line for line in str(refusal.value).splitlines() if line.startswith(start)]
     assert line.endswith(".")
 
 
