@@ -38,6 +38,7 @@ setup(
             "pytest-timeout>=2.3,<3",
             "pyyaml>=6,<7",
             "ruff>=0.11,<1",
+            "trustme>=1.2,<2",
             "types-psutil>=5.9,<8",
         ],
     },

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
@@ -22,8 +23,16 @@ _REQUEST_TIMEOUT_S = 60
 
 
 @contextmanager
-def connect(settings: LocalSettings, keyspace: str | None = KEYSPACE) -> Iterator[Session]:
-    """A session whose rows are dicts; it finds Cassandra again soon after that was down."""
+def connect(
+    settings: LocalSettings, keyspace: str | None = KEYSPACE, client: Mapping[str, Any] | None = None
+) -> Iterator[Session]:
+    """A session whose rows are dicts; it finds Cassandra again soon after that was down.
+
+    Args:
+        settings: says where Cassandra listens.
+        keyspace: what the session is on, if on any.
+        client: what else the driver needs to connect, such as a login.
+    """
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(), row_factory=dict_factory, request_timeout=_REQUEST_TIMEOUT_S
     )
@@ -35,6 +44,7 @@ def connect(settings: LocalSettings, keyspace: str | None = KEYSPACE) -> Iterato
         reconnection_policy=ConstantReconnectionPolicy(delay=0.5, max_attempts=None),
         # Else each batch waits for a delayed ACK.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        **client or {},
     )
     try:
         yield cluster.connect(keyspace)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
@@ -31,42 +32,56 @@ def services(settings: LocalSettings) -> tuple[Service, Service]:
     return kafka(settings), cassandra(settings)
 
 
-def kafka(settings: LocalSettings) -> Service:
-    """A Kafka broker that is its own controller."""
+def kafka(settings: LocalSettings, more: Sequence[str] = (), client: Mapping[str, Any] | None = None) -> Service:
+    """A Kafka broker that is its own controller.
+
+    Args:
+        settings: says where it listens and where its data is.
+        more: more lines of its configuration, which win.
+        client: what a client needs to connect then, such as a login.
+    """
     return Service(
         "Kafka",
         settings,
         port=settings.kafka_port,
         port_variable="KAFKA_PORT",
-        prepare=lambda: _prepare_kafka(settings),
-        answers=lambda: _kafka_answers(settings),
+        prepare=lambda: _prepare_kafka(settings, more),
+        answers=lambda: _kafka_answers(settings, client or {}),
     )
 
 
-def cassandra(settings: LocalSettings, options: Sequence[str] = ()) -> Service:
+def cassandra(
+    settings: LocalSettings,
+    options: Sequence[str] = (),
+    more: Sequence[str] = (),
+    client: Mapping[str, Any] | None = None,
+) -> Service:
     """A Cassandra node.
 
     Args:
         settings: says where it listens and where its data is.
         options: more options of java.
+        more: more lines of its configuration.
+        client: what a client needs to connect then, such as a login.
     """
     return Service(
         "Cassandra",
         settings,
         port=settings.cassandra_port,
         port_variable="CASSANDRA_PORT",
-        prepare=lambda: _prepare_cassandra(settings, options),
-        answers=lambda: _cassandra_answers(settings),
+        prepare=lambda: _prepare_cassandra(settings, options, more),
+        answers=lambda: _cassandra_answers(settings, client),
     )
 
 
-def _prepare_kafka(settings: LocalSettings) -> list[str]:
+def _prepare_kafka(settings: LocalSettings, more: Sequence[str]) -> list[str]:
     data = data_dir(settings, "kafka")
     (controller_port,) = ports.free_ports(1)
     properties = configure(
         settings,
         "server.properties",
         {"port": settings.kafka_port, "controller_port": controller_port, "data": data},
+        more=more,
     )
     class_path = jars.class_path(settings, "kafka")
     java = [java_program(), "-Xmx512m", *_KAFKA_LOG_DATES, "-cp", class_path]
@@ -81,10 +96,11 @@ def _prepare_kafka(settings: LocalSettings) -> list[str]:
     return [*java, "kafka.Kafka", str(properties)]
 
 
-def _prepare_cassandra(settings: LocalSettings, options: Sequence[str]) -> list[str]:
+def _prepare_cassandra(settings: LocalSettings, options: Sequence[str], more: Sequence[str]) -> list[str]:
     data = data_dir(settings, "cassandra")
     (storage_port,) = ports.free_ports(1)
-    yaml = configure(settings, "cassandra.yaml", {"port": settings.cassandra_port, "storage_port": storage_port})
+    ports_of_it = {"port": settings.cassandra_port, "storage_port": storage_port}
+    yaml = configure(settings, "cassandra.yaml", ports_of_it, more=more)
     return [
         java_program(),
         f"@{CONFIG / 'cassandra-java.args'}",
@@ -97,22 +113,22 @@ def _prepare_cassandra(settings: LocalSettings, options: Sequence[str]) -> list[
     ]
 
 
-def _kafka_answers(settings: LocalSettings) -> bool:
+def _kafka_answers(settings: LocalSettings, client: Mapping[str, Any]) -> bool:
     try:
-        client = KafkaAdminClient(bootstrap_servers=settings.kafka_address)
+        admin = KafkaAdminClient(bootstrap_servers=settings.kafka_address, **client)
     except KafkaError:
         return False
     try:
-        return bool(client.describe_cluster()["brokers"])
+        return bool(admin.describe_cluster()["brokers"])
     except KafkaError:
         return False
     finally:
-        client.close()
+        admin.close()
 
 
-def _cassandra_answers(settings: LocalSettings) -> bool:
+def _cassandra_answers(settings: LocalSettings, client: Mapping[str, Any] | None) -> bool:
     try:
-        with schema.connect(settings, keyspace="system") as session:
+        with schema.connect(settings, "system", client) as session:
             session.execute("SELECT key FROM local")
     except (NoHostAvailable, DriverException):
         return False
@@ -126,7 +142,14 @@ def data_dir(settings: LocalSettings, name: str) -> Path:
     return data
 
 
-def configure(settings: LocalSettings, template: str, values: dict[str, object], to: str = "") -> Path:
+def configure(
+    settings: LocalSettings,
+    template: str,
+    values: Mapping[str, object],
+    *,
+    to: str = "",
+    more: Sequence[str] = (),
+) -> Path:
     """Fill in a configuration file.
 
     Args:
@@ -134,12 +157,14 @@ def configure(settings: LocalSettings, template: str, values: dict[str, object],
         template: the file in CONFIG.
         values: its variables.
         to: where it goes in the folder of running services, if not to the same name.
+        more: lines at its end, which may have the same variables.
 
     Returns:
         where it is written.
     """
     path = settings.data_dir / "run" / (to or template)
-    path.write_text(Template((CONFIG / template).read_text()).substitute(values))
+    text = "\n".join([(CONFIG / template).read_text(), *more])
+    path.write_text(Template(text).substitute(values))
     return path
 
 

@@ -36,7 +36,7 @@ def main(shared: LocalSettings, argv: Sequence[str]) -> int:
         LocalError: if the services cannot be started.
     """
     arguments = _parser().parse_args(argv)
-    logging.disable(logging.WARNING)  # clients warn of what is down, which here is no news
+    logging.disable(logging.ERROR)  # clients warn of what is down, which here is no news
     outcomes = []
     with _running_services(shared) as (cluster, session):
         for fault in arguments.fault or FAULTS:

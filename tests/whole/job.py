@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -53,6 +53,7 @@ class Job:
         env: fills {{env}} in the names of topics and group.
         partitions: how many the input topic has.
         options: further options of the pipeline.
+        kafka_client: what clients of the test need to connect to Kafka, besides the address.
     """
 
     services: LocalSettings
@@ -60,13 +61,15 @@ class Job:
     env: str
     partitions: int
     options: list[str]
+    kafka_client: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._client = {"bootstrap_servers": self.services.kafka_address, **self.kafka_client}
         self.input_topic = f"{self.env}.lms.user.account.merge"
         self.failed_topic = f"{self.env}.learning.events.failed"
         self.sync_topic = f"{self.env}.coursebatch.job.request"
         self.group = f"{self.env}-merge-courses-group"
-        admin = KafkaAdminClient(bootstrap_servers=self.services.kafka_address)
+        admin = KafkaAdminClient(**self._client)
         try:
             admin.create_topics(
                 [NewTopic(self.input_topic, self.partitions, 1)]
@@ -91,7 +94,7 @@ class Job:
 
     def add_partitions(self, partitions: int) -> None:
         """Let the input topic have so many."""
-        admin = KafkaAdminClient(bootstrap_servers=self.services.kafka_address)
+        admin = KafkaAdminClient(**self._client)
         try:
             admin.create_partitions({self.input_topic: partitions})
         finally:
@@ -100,9 +103,7 @@ class Job:
 
     def publish(self, messages: Sequence[Message], *, partition: int | None = None, over_s: float = 0) -> None:
         """Publish to the input topic: to one partition, or to all in turn; evenly over so many seconds."""
-        producer = KafkaProducer(
-            bootstrap_servers=self.services.kafka_address, delivery_timeout_ms=_PUBLISHED_WITHIN_MS
-        )
+        producer = KafkaProducer(**self._client, delivery_timeout_ms=_PUBLISHED_WITHIN_MS)
         began = time.monotonic()
         try:
             sent = []
@@ -124,12 +125,12 @@ class Job:
         with SubprocessServer.cache_subprocesses():
             return run_backlog(resolve(self.argv, {}), Console(quiet=True))
 
-    def start(self) -> subprocess.Popen[str]:
-        """Start the command in a process of its own, the leader of its group."""
+    def start(self, **environ: str) -> subprocess.Popen[str]:
+        """Start the command in a process of its own, the leader of its group, with more variables."""
         return subprocess.Popen(
             [sys.executable, "-m", "pipeline", *self.argv],
             cwd=PROJECT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -150,9 +151,7 @@ class Job:
 
     def lag(self) -> int:
         """How many records the group has left."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.services.kafka_address, group_id=self.group, enable_auto_commit=False
-        )
+        consumer = KafkaConsumer(**self._client, group_id=self.group, enable_auto_commit=False)
         try:
             partitions = [TopicPartition(self.input_topic, p) for p in range(self.partitions)]
             ends = consumer.end_offsets(partitions)
@@ -182,7 +181,7 @@ class Job:
 
     def records(self, topic: str) -> list[ConsumerRecord]:
         """All records of a topic."""
-        consumer = KafkaConsumer(bootstrap_servers=self.services.kafka_address, auto_offset_reset="earliest")
+        consumer = KafkaConsumer(**self._client, auto_offset_reset="earliest")
         try:
             partitions = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
             consumer.assign(partitions)

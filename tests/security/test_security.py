@@ -1,0 +1,228 @@
+"""Passwords from files or from the environment reach Kafka and Cassandra, and are seen nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from hamcrest import assert_that, contains_string, equal_to, has_length, is_not, matches_regexp
+
+from pipeline.errors import ConfigError
+from pipeline.kafka import check_topics
+from pipeline.run import check_tables
+from pipeline.settings import Settings, resolve
+from tests.flink.cluster import LocalCluster, is_drained, wait_until
+from tests.memory_tables import ACTIVITY_AGG, ENROLMENTS
+from tests.security.conftest import MakeSecureJob
+from tests.security.services import CASSANDRA_PASSWORD, KAFKA_PASSWORD, SECRETS, SecureServices
+from tests.transforms.events import message
+from tests.whole.job import Job
+
+FROM, TO = "account-that-is-left", "account-that-stays"
+NO_TLS = ("--kafka_ssl_ca_file=", "--kafka_ssl_certificate_file=", "--kafka_ssl_key_file=")
+NO_LOGIN = ("--kafka_sasl_username=", "--kafka_sasl_password_file=")
+NO_CASSANDRA_TLS = tuple(option.replace("kafka", "lms_cassandra") for option in NO_TLS)
+REST_PATHS = (
+    *("/config", "/jobmanager/config", "/jobmanager/environment", "/jobs/overview", "/jobs/{job}"),
+    *("/jobs/{job}/config", "/jobs/{job}/plan", "/jobs/{job}/exceptions", "/jobs/{job}/checkpoints"),
+)
+IN_ENVIRONMENT = {"KAFKA_SASL_PASSWORD": KAFKA_PASSWORD, "LMS_CASSANDRA_PASSWORD": CASSANDRA_PASSWORD}
+
+
+def _publish(job: Job) -> None:
+    """One event that is merged, and one that fails."""
+    enrolment = {"userid": FROM, "courseid": "c1", "batchid": "b1", "status": 1}
+    job.insert({ENROLMENTS: [enrolment], ACTIVITY_AGG: []})
+    job.publish([message(FROM, TO), {"eid": "BE_JOB_REQUEST", "mid": "malformed"}])
+
+
+def _check_merged(job: Job) -> None:
+    assert_that({row["userid"] for row in job.rows()[ENROLMENTS]}, equal_to({FROM, TO}))
+    assert_that(job.sync_requests(), has_length(1))
+    assert_that(job.failed(), has_length(1))
+    assert_that(job.lag(), equal_to(0))
+
+
+def _command_lines() -> Iterator[str]:
+    for process in psutil.process_iter():
+        try:
+            yield " ".join(process.cmdline())
+        except psutil.Error:  # it has ended meanwhile
+            continue
+
+
+def _check_hidden(places: Iterable[str], what: Iterable[str] = SECRETS) -> None:
+    text = "\n".join(places)
+    for secret in what:
+        at = text.find(secret)
+        assert_that(at, equal_to(-1), text[max(0, at - 200) : at + len(secret)])
+
+
+def _run(job: Job, **environ: str) -> list[str]:
+    """Run the command; returns its output and, again and again, the command lines of all processes meanwhile."""
+    process = job.start(**environ)
+    seen = set()
+    while process.poll() is None:
+        seen.update(_command_lines())
+        time.sleep(0.2)
+    output, _ = process.communicate()
+    assert_that(process.returncode, equal_to(0), output)
+    return [output, *seen]
+
+
+def test_passwords_in_files_are_used_and_not_shown(
+    make_job: MakeSecureJob, password_files: tuple[str, str]
+) -> None:
+    job = make_job(*password_files)
+    _publish(job)
+
+    shown = _run(job)
+
+    _check_merged(job)
+    _check_hidden([*shown, *map(str, job.failed())])
+    _check_hidden(shown, (FROM, TO))
+
+
+def test_passwords_in_the_environment_are_used_and_not_shown(make_job: MakeSecureJob) -> None:
+    job = make_job("--kafka_sasl_mechanism=PLAIN")
+    _publish(job)
+
+    shown = _run(job, **IN_ENVIRONMENT)
+
+    _check_merged(job)
+    _check_hidden([*shown, *map(str, job.failed())])
+
+
+def test_a_replay_logs_in_too(make_job: MakeSecureJob, password_files: tuple[str, str]) -> None:
+    job = make_job(*password_files)
+    _publish(job)
+    _run(job)
+    kafka = [option for option in job.options if option.startswith("--kafka_")]
+
+    replayed = job.replay(*kafka, "--error_code=all")
+
+    assert_that(replayed.exit_code, equal_to(0), replayed.errors)
+    assert_that(job.lag(), equal_to(1))
+
+
+def _refusal(check: Callable[[Settings], None], argv: list[str]) -> str:
+    with pytest.raises(ConfigError) as refusal:
+        check(resolve(argv, {}))
+    _check_hidden([str(refusal.value)])
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--kafka_sasl_password_file={wrong}"], "uthentication failed"),
+        (["--kafka_sasl_mechanism=PLAIN", "--kafka_sasl_password_file={wrong}"], "uthentication failed"),
+        (["--kafka_ssl_ca_file={files.other_ca}"], "certificate verify failed"),
+        (["--kafka_broker_servers=localhost:{port}"], "not valid for 'localhost'"),
+        (["--kafka_ssl_certificate_file=", "--kafka_ssl_key_file="], "."),
+        (["--kafka_security_protocol=SASL_PLAINTEXT", *NO_TLS], "."),
+        (["--kafka_security_protocol=PLAINTEXT", *NO_TLS, *NO_LOGIN], "."),
+    ],
+    ids=["password", "PLAIN password", "authority", "host", "no certificate", "no TLS", "plaintext"],
+)
+def test_what_kafka_refuses_is_said_in_a_sentence(
+    options: list[str],
+    says: str,
+    make_job: MakeSecureJob,
+    password_files: tuple[str, str],
+    secure: SecureServices,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "wrong").write_text("wrong")
+    values = {"files": secure.files, "port": secure.settings.kafka_port, "wrong": tmp_path / "wrong"}
+    argv = [*make_job(*password_files).argv, *(option.format(**values) for option in options)]
+
+    refusal = _refusal(lambda settings: check_topics(settings.kafka), argv)
+
+    assert_that(refusal, matches_regexp(rf"^kafka.broker-servers: \S+ cannot be used: .*{says}"))
+    print(refusal)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--lms_cassandra_password_file={wrong}"], "username merger and/or password are incorrect"),
+        (["--lms_cassandra_ssl_ca_file={files.other_ca}"], "certificate verify failed"),
+        (["--lms_cassandra_host=localhost"], "not valid for 'localhost'"),
+        (["--lms_cassandra_ssl_certificate_file=", "--lms_cassandra_ssl_key_file="], "."),
+        (["--lms_cassandra_ssl_enabled=off", *NO_CASSANDRA_TLS], "."),
+    ],
+    ids=["password", "authority", "host", "no certificate", "plaintext"],
+)
+def test_what_cassandra_refuses_is_said_in_a_sentence(
+    options: list[str],
+    says: str,
+    make_job: MakeSecureJob,
+    password_files: tuple[str, str],
+    secure: SecureServices,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "wrong").write_text("wrong")
+    values = {"files": secure.files, "wrong": tmp_path / "wrong"}
+    argv = [*make_job(*password_files).argv, *(option.format(**values) for option in options)]
+
+    refusal = _refusal(check_tables, argv)
+
+    assert_that(refusal, matches_regexp(rf"^lms-cassandra.host: \S+ cannot be used: .*{says}"))
+    print(refusal)
+
+
+def test_a_wrong_password_ends_the_command_before_anything_starts(
+    make_job: MakeSecureJob, password_files: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "wrong").write_text("wrong")
+    job = make_job(*password_files, f"--kafka_sasl_password_file={tmp_path / 'wrong'}")
+
+    process = job.start()
+    output, _ = process.communicate(timeout=120)
+
+    assert_that(process.returncode, equal_to(2))
+    assert_that(output, contains_string("uthentication failed"))
+    assert_that(output, is_not(contains_string("Traceback")))
+
+
+@pytest.mark.usefixtures("ends_jobs")
+def test_on_flink_no_secret_is_in_what_the_cluster_shows_logs_or_keeps(
+    cluster: LocalCluster, make_job: MakeSecureJob, password_files: tuple[str, str], secure: SecureServices
+) -> None:
+    job = make_job(*password_files)
+    of_job = dataclasses.replace(
+        cluster,
+        settings=dataclasses.replace(
+            cluster.settings,
+            kafka_port=secure.settings.kafka_port,
+            cassandra_port=secure.settings.cassandra_port,
+        ),
+    )
+    job_id = of_job.submit(job)
+    _publish(job)
+    command_lines = list(_command_lines())
+    wait_until(lambda: is_drained(job))
+
+    _check_merged(job)
+    shown = [_rest(cluster, path.format(job=job_id)) for path in REST_PATHS]
+    logs = [file.read_text(errors="replace") for file in cluster.settings.logs_dir.glob("*.log")]
+    kept = [file.read_bytes().decode("latin-1") for file in _files(cluster.settings.data_dir / "data" / "flink")]
+    assert_that("".join(shown), contains_string(secure.files.kafka_password.name), "it shows the configuration")
+    _check_hidden([*command_lines, *shown, *logs, *kept, *map(str, job.failed())])
+    _check_hidden(logs, (FROM, TO))
+
+
+def _rest(cluster: LocalCluster, path: str) -> str:
+    with urllib.request.urlopen(f"{cluster.rest.url}{path}", timeout=30) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
