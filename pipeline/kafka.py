@@ -10,10 +10,9 @@ from apache_beam.io.kafka import ReadFromKafka, WriteToKafka, default_io_expansi
 from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.external import JavaJarExpansionService
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 
 from pipeline.graph import MergeOutputs
-from pipeline.kafka_clients import java_client, python_client
+from pipeline.kafka_clients import connecting, java_client, python_client
 from pipeline.settings import ConfigError, KafkaSettings
 
 ON_FLINK = (
@@ -40,15 +39,12 @@ def check_topics(kafka: KafkaSettings) -> None:
         ConfigError: if it cannot be reached, refuses the login, or lacks a topic that this user may see.
         CredentialsError: if a password or certificate cannot be used on this machine.
     """
-    try:
+    with connecting(kafka):
         admin = KafkaAdminClient(**python_client(kafka))
         try:
             existing = set(admin.list_topics())
         finally:
             admin.close()
-    except KafkaError as e:
-        msg = f"kafka.broker-servers: {kafka.broker_servers} cannot be used: {e}"
-        raise ConfigError(msg) from e
     topics = {
         "kafka.input.topic": kafka.input_topic,
         "kafka.output.failed.topic": kafka.failed_topic,

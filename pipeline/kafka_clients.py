@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.settings import KAFKA_PASSWORD_VARIABLE, KafkaSettings
+from kafka.errors import KafkaError
+
+from pipeline.settings import KAFKA_PASSWORD_VARIABLE, ConfigError, KafkaSettings
 from transforms.credentials import CredentialsError, read_file, read_password, tls_context
 
 _PROVIDERS = "org.apache.kafka.common.config.provider"
 _BOOTSTRAP_TIMEOUT_MS = 15_000
+_CLOSED = "socket disconnected"
 _LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -69,6 +75,48 @@ def python_client(kafka: KafkaSettings) -> dict[str, Any]:
             "kafka", kafka.ssl_ca_file, kafka.ssl_certificate_file, kafka.ssl_key_file
         )
     return config
+
+
+@contextmanager
+def connecting(kafka: KafkaSettings) -> Iterator[None]:
+    """Say why no client of kafka-python could be made, which itself tells only its log.
+
+    Raises:
+        ConfigError: if the brokers cannot be reached, or refuse the connection or the login.
+    """
+    reasons = _Reasons()
+    log = logging.getLogger("kafka.net.manager")
+    level, propagate = log.level, log.propagate
+    log.addHandler(reasons)
+    log.setLevel(logging.WARNING)
+    log.propagate = False  # one sentence is enough
+    try:
+        yield
+    except KafkaError as e:
+        reason = reasons.best or str(e)
+        if _CLOSED in reason and kafka.logs_in:
+            reason += ", as where the login is refused"
+        msg = (
+            f"kafka.broker-servers: {kafka.broker_servers} cannot be used "
+            f"(kafka.security.protocol is {kafka.security_protocol}): {reason}"
+        )
+        raise ConfigError(msg) from e
+    finally:
+        log.removeHandler(reasons)
+        log.setLevel(level)
+        log.propagate = propagate
+
+
+class _Reasons(logging.Handler):
+    """Keeps the error of the attempts to connect that says most."""
+
+    best: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for error in filter(lambda arg: isinstance(arg, Exception), record.args or ()):
+            # A broker that refuses a login closes the connection too, which the client may see first.
+            if self.best is None or _CLOSED in self.best:
+                self.best = str(error)
 
 
 def _jaas_config(kafka: KafkaSettings) -> str:

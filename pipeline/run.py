@@ -71,7 +71,11 @@ def check_tables(settings: Settings) -> None:
     except (NoHostAvailable, DriverException) as e:
         # The driver has an error for each host; what it says before them is that there are some.
         errors = "; ".join(map(str, e.errors.values())) if isinstance(e, NoHostAvailable) else str(e)
-        msg = f"lms-cassandra.host: {','.join(cassandra.hosts)}:{cassandra.port} cannot be used: {errors}"
+        tls = "on" if cassandra.ssl_enabled else "off"
+        msg = (
+            f"lms-cassandra.host: {','.join(cassandra.hosts)}:{cassandra.port} cannot be used "
+            f"(lms-cassandra.ssl.enabled is {tls}): {errors}"
+        )
         raise ConfigError(msg) from e
     finally:
         tables.close()

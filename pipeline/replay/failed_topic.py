@@ -9,10 +9,10 @@ from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError
 
 from pipeline.errors import ConfigError
-from pipeline.kafka_clients import python_client
+from pipeline.kafka_clients import connecting, python_client
 from pipeline.replay.selection import milliseconds
 from pipeline.settings import KafkaSettings
 
@@ -88,7 +88,7 @@ def open_failed_topic(kafka: KafkaSettings, since: datetime | None) -> Iterator[
     Raises:
         ConfigError: if they cannot be reached, or lack a topic.
     """
-    try:
+    with connecting(kafka):
         consumer = KafkaConsumer(
             **python_client(kafka),
             allow_auto_create_topics=False,
@@ -101,9 +101,6 @@ def open_failed_topic(kafka: KafkaSettings, since: datetime | None) -> Iterator[
         except BaseException:
             consumer.close()
             raise
-    except KafkaError as e:
-        msg = f"kafka.broker-servers: {kafka.broker_servers} cannot be used: {e}"
-        raise ConfigError(msg) from e
     try:
         yield topic
     finally:

@@ -10,8 +10,7 @@ from threading import Condition
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from pipeline.errors import ConfigError
-from pipeline.kafka_clients import python_client
+from pipeline.kafka_clients import connecting, python_client
 from pipeline.replay.selection import FailedRecord
 from pipeline.settings import KafkaSettings
 
@@ -89,7 +88,7 @@ def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
     Raises:
         ConfigError: if they cannot be reached.
     """
-    try:
+    with connecting(kafka):
         producer = KafkaProducer(
             **python_client(kafka),
             allow_auto_create_topics=False,
@@ -99,9 +98,6 @@ def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
             # doubles is merged once.
             enable_idempotence=False,
         )
-    except KafkaError as e:
-        msg = f"kafka.broker-servers: {kafka.broker_servers} cannot be used: {e}"
-        raise ConfigError(msg) from e
     try:
         yield Publisher(producer, kafka.input_topic)
     finally:

@@ -24,6 +24,9 @@ from tests.transforms.events import message
 from tests.whole.job import Job
 
 FROM, TO = "account-that-is-left", "account-that-stays"
+REFUSED = "(uthentication failed|login is refused)"
+"""The second where the client sees the connection closed before it has read why."""
+
 NO_TLS = ("--kafka_ssl_ca_file=", "--kafka_ssl_certificate_file=", "--kafka_ssl_key_file=")
 NO_LOGIN = ("--kafka_sasl_username=", "--kafka_sasl_password_file=")
 NO_CASSANDRA_TLS = tuple(option.replace("kafka", "lms_cassandra") for option in NO_TLS)
@@ -120,8 +123,11 @@ def _refusal(check: Callable[[Settings], None], argv: list[str]) -> str:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--kafka_sasl_password_file={wrong}"], "uthentication failed"),
-        (["--kafka_sasl_mechanism=PLAIN", "--kafka_sasl_password_file={wrong}"], "uthentication failed"),
+        (["--kafka_sasl_password_file={wrong}"], REFUSED),
+        (
+            ["--kafka_sasl_mechanism=PLAIN", "--kafka_sasl_password_file={wrong}"],
+            REFUSED,
+        ),
         (["--kafka_ssl_ca_file={files.other_ca}"], "certificate verify failed"),
         (["--kafka_broker_servers=localhost:{port}"], "not valid for 'localhost'"),
         (["--kafka_ssl_certificate_file=", "--kafka_ssl_key_file="], "."),
@@ -144,8 +150,7 @@ def test_what_kafka_refuses_is_said_in_a_sentence(
 
     refusal = _refusal(lambda settings: check_topics(settings.kafka), argv)
 
-    assert_that(refusal, matches_regexp(rf"^kafka.broker-servers: \S+ cannot be used: .*{says}"))
-    print(refusal)
+    assert_that(refusal, matches_regexp(rf"^kafka.broker-servers: \S+ cannot be used \(.*\): .*{says}"))
 
 
 @pytest.mark.parametrize(
@@ -153,11 +158,10 @@ def test_what_kafka_refuses_is_said_in_a_sentence(
     [
         (["--lms_cassandra_password_file={wrong}"], "username merger and/or password are incorrect"),
         (["--lms_cassandra_ssl_ca_file={files.other_ca}"], "certificate verify failed"),
-        (["--lms_cassandra_host=localhost"], "not valid for 'localhost'"),
         (["--lms_cassandra_ssl_certificate_file=", "--lms_cassandra_ssl_key_file="], "."),
         (["--lms_cassandra_ssl_enabled=off", *NO_CASSANDRA_TLS], "."),
     ],
-    ids=["password", "authority", "host", "no certificate", "plaintext"],
+    ids=["password", "authority", "no certificate", "plaintext"],
 )
 def test_what_cassandra_refuses_is_said_in_a_sentence(
     options: list[str],
@@ -173,8 +177,7 @@ def test_what_cassandra_refuses_is_said_in_a_sentence(
 
     refusal = _refusal(check_tables, argv)
 
-    assert_that(refusal, matches_regexp(rf"^lms-cassandra.host: \S+ cannot be used: .*{says}"))
-    print(refusal)
+    assert_that(refusal, matches_regexp(rf"^lms-cassandra.host: \S+ cannot be used \(.*\): .*{says}"))
 
 
 def test_a_wrong_password_ends_the_command_before_anything_starts(
@@ -187,7 +190,7 @@ def test_a_wrong_password_ends_the_command_before_anything_starts(
     output, _ = process.communicate(timeout=120)
 
     assert_that(process.returncode, equal_to(2))
-    assert_that(output, contains_string("uthentication failed"))
+    assert_that(output, matches_regexp(f"cannot be used .*{REFUSED}"))
     assert_that(output, is_not(contains_string("Traceback")))
 
 
@@ -213,7 +216,8 @@ def test_on_flink_no_secret_is_in_what_the_cluster_shows_logs_or_keeps(
     shown = [_rest(cluster, path.format(job=job_id)) for path in REST_PATHS]
     logs = [file.read_text(errors="replace") for file in cluster.settings.logs_dir.glob("*.log")]
     kept = [file.read_bytes().decode("latin-1") for file in _files(cluster.settings.data_dir / "data" / "flink")]
-    assert_that("".join(shown), contains_string(secure.files.kafka_password.name), "it shows the configuration")
+    assert_that("".join(shown), contains_string(job_id))
+    assert_that("".join(logs), contains_string("sasl.jaas.config = [hidden]"))
     _check_hidden([*command_lines, *shown, *logs, *kept, *map(str, job.failed())])
     _check_hidden(logs, (FROM, TO))
 

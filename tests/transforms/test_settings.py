@@ -1,6 +1,7 @@
 """The settings that travel to the workers, and the password that does not."""
 
 import pickle
+import ssl
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,20 @@ def test_pickled_settings_hold_no_password(monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.password() == "secret"
     assert b"secret" not in pickle.dumps(settings)
     assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(("switch", "verified"), [("on", True), ("off", False)])
+def test_certificates_are_verified_always_and_their_hosts_unless_told_otherwise(
+    switch: str, verified: bool
+) -> None:
+    tls = "--lms_cassandra_ssl_enabled=on"
+    context = resolve([tls, f"--lms_cassandra_ssl_hostname_verification={switch}"], {}).cassandra.tls()
+    assert context is not None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, verified)
+    default = resolve([tls], {}).cassandra.tls()
+    assert default is not None
+    assert default.check_hostname
+
+
+def test_without_tls_there_is_no_context() -> None:
+    assert resolve([], {}).cassandra.tls() is None
