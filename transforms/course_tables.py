@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 
 from cassandra import (
     ConsistencyLevel,
@@ -18,16 +18,17 @@ from cassandra import (
 )
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.connection import ConnectionException
 from cassandra.metadata import TableMetadata
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
-from cassandra.query import BatchStatement, BatchType, PreparedStatement, dict_factory
+from cassandra.query import BoundStatement, tuple_factory
 
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import Row, RowWrite
 from transforms.settings import CassandraSettings
+from transforms.statements import Read, Write, as_mutation, insert, update, write_all
+from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow, UndecodedRows
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,12 @@ _ROWS_IN_A_MUTATION = 1_000
 """A soft bound: a mutation may be half a commit log segment (16 MB by default), and 1,000 rows of content
 consumption are about 200 KB. One course batch is never split, however large (design.md)."""
 
-_AGGREGATE_READS_IN_FLIGHT = 16
+_COURSES_A_READ = 10
+_LEDGER_ROWS_A_READ = 100
+"""Bounds of what is asked for at once. The aggregates of ten courses of two accounts are 20 partitions, from which
+on Cassandra's guardrails warn where they are set."""
+
+Value = TypeVar("Value")
 
 
 class MissingTableError(LookupError):
@@ -62,8 +68,8 @@ class MissingTableError(LookupError):
 class CourseTables:
     """Reads and writes of the tables that a merge touches, over one session a process.
 
-    Connects at the first use, since a worker may start while Cassandra is down; thread-safe. Every read is of one
-    partition, every write a single-partition batch. All methods raise the driver's errors, of which those in
+    Connects at the first use, since a worker may start while Cassandra is down; thread-safe. Every write is a
+    single-partition batch. All methods raise the driver's errors, of which those in
     TRANSIENT_ERRORS may pass.
     """
 
@@ -92,6 +98,7 @@ class CourseTables:
             cluster = _cluster(self._settings)
             try:
                 session = cluster.connect()
+                session.client_protocol_handler = UndecodedRows
                 self._prepare(session)
             except BaseException:
                 cluster.shutdown()
@@ -118,80 +125,103 @@ class CourseTables:
                 raise MissingTableError(msg)
             return keyspace.tables[name]
 
-        def select(metadata: TableMetadata) -> PreparedStatement:
-            partition = " AND ".join(f"{_name(c.name)} = ?" for c in metadata.partition_key)
-            return session.prepare(f"SELECT {_columns(metadata)} FROM {_full_name(metadata)} WHERE {partition}")
-
         content = table(settings.content_consumption_table, "lms-cassandra.content_consumption.table")
-        self._select_content, self._insert_content = select(content), session.prepare(_insert(content))
+        self._content = Read(session, content, "userid = ?")
+        self._content_of_courses = Read(session, content, "userid = ? AND courseid IN ?")
+        self._insert_content = Write(session, insert(content))
         enrolments = table(settings.user_enrolments_table, "lms-cassandra.user_enrolments.table")
-        self._select_enrolments = select(enrolments)
-        self._select_courses = session.prepare(f"SELECT courseid FROM {_full_name(enrolments)} WHERE userid = ?")
-        self._insert_enrolment = session.prepare(_insert(enrolments))
-        self._update_enrolment = session.prepare(_update(enrolments))
+        self._enrolments = Read(session, enrolments, "userid IN ?")
+        self._courses = Read(session, enrolments, "userid = ?", columns=["courseid"])
+        self._insert_enrolment = Write(session, insert(enrolments))
+        self._update_enrolment = Write(session, update(enrolments))
         aggregates = table(settings.user_activity_agg_table, "lms-cassandra.user_activity_agg.table")
-        self._select_aggregates = select(aggregates)
+        self._aggregates = Read(
+            session, aggregates, "activity_type = 'Course' AND activity_id IN ? AND user_id IN ?"
+        )
         # UPDATE even for a copied row: inserting a map would first delete what another writer puts there.
-        self._update_aggregates = session.prepare(_update(aggregates))
+        self._update_aggregates = Write(session, update(aggregates))
         if self._merge_ledger:
             ledger, log = table(LEDGER_TABLE, "merge.ledger"), table(MERGE_LOG_TABLE, "merge.ledger")
-            self._select_ledger, self._insert_ledger = select(ledger), session.prepare(_insert(ledger))
-            self._select_log, self._insert_log = select(log), session.prepare(_insert(log))
-            self._select_logged = session.prepare(
-                f"SELECT mid FROM {_full_name(log)} WHERE userid = ? AND intoid = ?"
-            )
+            self._ledger = Read(session, ledger, "userid = ?")
+            self._ledger_entries = Read(session, ledger, "userid = ? AND (courseid, batchid, originid) IN ?")
+            self._insert_ledger = Write(session, insert(ledger))
+            self._log = Read(session, log, "userid = ?")
+            self._logged = Read(session, log, "userid = ? AND intoid = ?", columns=["mid"])
+            self._insert_log = Write(session, insert(log))
 
     @property
     def _session(self) -> Session:
         self.connect()
         return self._open_session
 
-    def content_consumption(self, account: str) -> list[Row]:
+    @property
+    def content_columns(self) -> Columns:
+        """The columns of user_content_consumption."""
+        self.connect()
+        return self._content.columns
+
+    @property
+    def enrolment_columns(self) -> Columns:
+        """The columns of user_enrolments."""
+        self.connect()
+        return self._enrolments.columns
+
+    def content_consumption(self, account: str) -> list[StoredRow]:
         """All rows of the account in user_content_consumption; all its courses are one partition."""
-        session = self._session
-        return list(session.execute(self._select_content, (account,)))
+        self.connect()
+        return self._content.rows(account)
+
+    def content_consumption_of_courses(self, account: str, courses: Sequence[str]) -> list[StoredRow]:
+        """The account's rows in user_content_consumption of some courses, in the order of the courses."""
+        self.connect()
+        parts = _parts(courses, _COURSES_A_READ)
+        return self._content_of_courses.rows_of_each((account, part) for part in parts)
 
     def ledger(self, account: str) -> list[Row]:
         """The account's rows in the merge ledger; none where the ledger is off."""
-        session = self._session
-        return list(session.execute(self._select_ledger, (account,))) if self._merge_ledger else []
+        self.connect()
+        return self._ledger.decoded(account) if self._merge_ledger else []
 
-    def enrolments(self, account: str) -> list[Row]:
-        """All rows of the account in user_enrolments."""
-        session = self._session
-        return list(session.execute(self._select_enrolments, (account,)))
+    def ledger_entries(self, account: str, entries: Sequence[tuple[str, str, str]]) -> list[Row]:
+        """The account's rows in the merge ledger of some (courseid, batchid, originid); none where it is off."""
+        self.connect()
+        parts = _parts(entries, _LEDGER_ROWS_A_READ)
+        return (
+            self._ledger_entries.decoded_of_each((account, part) for part in parts) if self._merge_ledger else []
+        )
+
+    def enrolments(self, *accounts: str) -> list[StoredRow]:
+        """All rows of the accounts in user_enrolments."""
+        self.connect()
+        return self._enrolments.rows(accounts)
 
     def activity_aggregates(self, enrolled: str, accounts: Sequence[str]) -> dict[str, list[Row]]:
         """The Course aggregates of each of `accounts`, for every course that the account `enrolled` is in.
 
-        A partition holds one course of one account, so the reads run side by side.
+        A partition holds one course of one account, so each read is of several.
         """
-        session = self._session
-        courses = sorted({row["courseid"] for row in session.execute(self._select_courses, (enrolled,))})
-        keys = [("Course", course, account) for account in accounts for course in courses]
-        results = execute_concurrent_with_args(
-            session, self._select_aggregates, keys, concurrency=_AGGREGATE_READS_IN_FLIGHT
-        )
+        self.connect()
+        courses = sorted({row["courseid"] for row in self._courses.rows(enrolled)})
         rows: dict[str, list[Row]] = {account: [] for account in accounts}
-        for (_, _, account), (_, result) in zip(keys, results, strict=True):
-            rows[account].extend(result)
+        parts = _parts(courses, _COURSES_A_READ)
+        for row in self._aggregates.decoded_of_each((part, accounts) for part in parts):
+            rows[row["user_id"]].append(row)
         return rows
 
     def merge_log(self, account: str) -> list[Row]:
         """The accounts into which the account was merged: rows of userid, intoid, mid, merged_on."""
-        session = self._session
-        return list(session.execute(self._select_log, (account,)))
+        self.connect()
+        return self._log.decoded(account)
 
     def is_logged(self, from_account: str, into_account: str) -> bool:
         """Whether the merge log has this pair."""
-        session = self._session
-        return session.execute(self._select_logged, (from_account, into_account)).one() is not None
+        self.connect()
+        return bool(self._logged.rows(from_account, into_account))
 
     def write_merge_log(self, from_account: str, into_account: str, mid: str) -> None:
-        """Write that `from_account` is merged into `into_account`; idempotent."""
-        session = self._session
+        """Write that one account is merged into another, by an event of this message id."""
         row = {"userid": from_account, "intoid": into_account, "mid": mid, "merged_on": utc_now()}
-        session.execute(self._insert_log.bind(row))
+        write_all(self._session, [self._insert_log.bind(row)])
 
     def write_content_consumption(self, batches: Iterable[BatchWrites]) -> None:
         """Write the rows and the ledger rows of whole course batches, each within one mutation."""
@@ -199,7 +229,7 @@ class CourseTables:
         for chunk in _chunks(batches):
             statements = [self._insert_content.bind(w.values) for batch in chunk for w in batch.rows]
             statements += [self._insert_ledger.bind(row) for batch in chunk for row in batch.ledger]
-            _execute_batch(session, statements)
+            write_all(session, [as_mutation(statements)])
 
     def write_enrolments(self, writes: Sequence[RowWrite]) -> None:
         """Write rows of user_enrolments of one account, as one mutation."""
@@ -208,16 +238,17 @@ class CourseTables:
             (self._insert_enrolment if write.copied else self._update_enrolment).bind(write.values)
             for write in writes
         ]
-        _execute_batch(session, statements)
+        if statements:
+            write_all(session, [as_mutation(statements)])
 
     def write_activity_aggregates(self, writes: Iterable[RowWrite]) -> None:
         """Write rows of user_activity_agg, one mutation for each course."""
         session = self._session
-        by_course: dict[str, list[RowWrite]] = {}
+        by_course: dict[str, list[BoundStatement]] = {}
         for write in writes:
-            by_course.setdefault(write.values["activity_id"], []).append(write)
-        for course_writes in by_course.values():
-            _execute_batch(session, [self._update_aggregates.bind(write.values) for write in course_writes])
+            statement = self._update_aggregates.bind(write.values)
+            by_course.setdefault(write.values["activity_id"], []).append(statement)
+        write_all(session, map(as_mutation, by_course.values()))
 
 
 def utc_now() -> datetime:
@@ -231,11 +262,12 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.local_dc or "")),
         consistency_level=ConsistencyLevel.name_to_value[settings.consistency_level],
         request_timeout=_REQUEST_TIMEOUT_S,
-        row_factory=dict_factory,
+        row_factory=tuple_factory,
     )
     return Cluster(
         settings.hosts,
         port=settings.port,
+        protocol_version=PROTOCOL_VERSION,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         auth_provider=(
             PlainTextAuthProvider(settings.username, settings.password()) if settings.username else None
@@ -248,13 +280,8 @@ def _cluster(settings: CassandraSettings) -> Cluster:
     )
 
 
-def _execute_batch(session: Session, statements: Sequence[Any]) -> None:
-    if len(statements) == 1:
-        session.execute(statements[0])
-    elif statements:
-        batch = BatchStatement(BatchType.UNLOGGED)
-        batch.add_all(statements, [None] * len(statements))
-        session.execute(batch)
+def _parts(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
+    return (values[start : start + most] for start in range(0, len(values), most))
 
 
 def _chunks(batches: Iterable[BatchWrites]) -> Iterator[list[BatchWrites]]:
@@ -268,33 +295,3 @@ def _chunks(batches: Iterable[BatchWrites]) -> Iterator[list[BatchWrites]]:
         rows += len(batch.rows)
     if chunk:
         yield chunk
-
-
-def _name(identifier: str) -> str:
-    escaped = identifier.replace('"', '""')
-    return f'"{escaped}"'
-
-
-def _full_name(table: TableMetadata) -> str:
-    return f"{_name(table.keyspace_name)}.{_name(table.name)}"
-
-
-def _columns(table: TableMetadata) -> str:
-    return ", ".join(_name(column) for column in table.columns)
-
-
-def _insert(table: TableMetadata) -> str:
-    values = ", ".join("?" for _ in table.columns)
-    return f"INSERT INTO {_full_name(table)} ({_columns(table)}) VALUES ({values})"
-
-
-def _update(table: TableMetadata) -> str:
-    """An UPDATE of every column that is not of the key; to a map, it adds entries."""
-    key = [column.name for column in table.primary_key]
-    assignments = ", ".join(
-        f"{_name(name)} = {_name(name)} + ?" if column.cql_type.startswith("map<") else f"{_name(name)} = ?"
-        for name, column in table.columns.items()
-        if name not in key
-    )
-    where = " AND ".join(f"{_name(name)} = ?" for name in key)
-    return f"UPDATE {_full_name(table)} SET {assignments} WHERE {where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from transforms.course_tables import CourseTables, utc_now
@@ -9,7 +10,8 @@ from transforms.rules.activity_aggregates import merge_user_activity_aggregates
 from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
 from transforms.rules.dates import TextDates
 from transforms.rules.enrolments import EnrolmentMerge, merge_user_enrolments
-from transforms.rules.rows import RowWrite
+from transforms.rules.rows import Row, RowWrite
+from transforms.stored_rows import rows_to_merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,21 @@ class Plans:
         # The rows before the ledger, since another worker may be merging into the from account right now and no
         # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
         # which the follow-up of that merge mends; an older one would make them too large, for good.
-        from_rows = tables.content_consumption(from_account)
+        theirs = tables.content_consumption(from_account)
         from_ledger = tables.ledger(from_account)
-        to_rows, to_ledger = tables.content_consumption(to_account), tables.ledger(to_account)
-        batches = merge_content_consumption(
+        batches = {(row["courseid"], row["batchid"]) for row in theirs}
+        # Of the to account, nothing but what the from rows meet: an account that has received many merges does
+        # not cost more than another.
+        own = tables.content_consumption_of_courses(to_account, sorted({courseid for courseid, _ in batches}))
+        to_ledger = tables.ledger_entries(to_account, sorted(_origins(from_account, batches, from_ledger)))
+        from_rows, to_rows = rows_to_merge(
+            tables.content_columns,
+            theirs,
+            own,
+            key=("courseid", "batchid", "contentid"),
+            counters=("viewcount", "completedcount"),
+        )
+        writes = merge_content_consumption(
             from_account,
             to_account,
             from_rows,
@@ -46,13 +59,17 @@ class Plans:
             now=utc_now(),
             ledger=self.merge_ledger,
         )
-        return batches, len(from_rows) + len(to_rows) + len(from_ledger) + len(to_ledger)
+        return writes, len(theirs) + len(own) + len(from_ledger) + len(to_ledger)
 
     def user_enrolments(self, from_account: str, to_account: str) -> tuple[EnrolmentMerge, int]:
         """The writes to user_enrolments, and how many rows were read."""
-        from_rows, to_rows = self.tables.enrolments(from_account), self.tables.enrolments(to_account)
+        tables = self.tables
+        rows = tables.enrolments(from_account, to_account)
+        theirs = [row for row in rows if row["userid"] == from_account]
+        own = [row for row in rows if row["userid"] == to_account]
+        from_rows, to_rows = rows_to_merge(tables.enrolment_columns, theirs, own, key=("courseid", "batchid"))
         merge = merge_user_enrolments(to_account, from_rows, to_rows, dates=self.dates)
-        return merge, len(from_rows) + len(to_rows)
+        return merge, len(rows)
 
     def user_activity_agg(self, from_account: str, to_account: str) -> tuple[list[RowWrite], int]:
         """The writes to user_activity_agg, and how many rows were read."""
@@ -68,3 +85,9 @@ class Plans:
             or self.content_consumption(from_account, to_account)[0]
             or self.user_activity_agg(from_account, to_account)[0]
         )
+
+
+def _origins(account: str, batches: Iterable[tuple[str, str]], ledger: Iterable[Row]) -> set[tuple[str, str, str]]:
+    """(courseid, batchid, originid) of all that contributed to an account: itself, and those in its ledger."""
+    own = {(*batch, account) for batch in batches}
+    return own | {(row["courseid"], row["batchid"], row["originid"]) for row in ledger}

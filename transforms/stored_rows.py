@@ -1,0 +1,180 @@
+"""Rows as Cassandra sent them: a value is decoded when it is asked for, and may be written again as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
+from struct import Struct
+from typing import Any, BinaryIO
+
+from cassandra.bytesio import BytesIOReader
+from cassandra.cqltypes import BytesType, MapType
+from cassandra.deserializers import make_deserializers
+from cassandra.obj_parser import ListParser
+from cassandra.parsing import ParseDesc
+from cassandra.protocol import ProtocolHandler, ResultMessage
+
+from transforms.rules.rows import Row
+
+PROTOCOL_VERSION = 4
+"""The newest of the native protocol without checksums over all that is sent, which the driver works out in Python;
+TCP has its own, and TLS too. It is also the oldest that knows of unset values."""
+
+_PARSER = ListParser()
+_INT = Struct(">i")
+
+Decoder = Callable[[bytes | None], Any]
+
+
+@cache
+def _undecoded(columns: int) -> ParseDesc:
+    """Describes rows of so many columns to the driver's parser, all of them blobs."""
+    types, nothing = [BytesType] * columns, [""] * columns
+    return ParseDesc(nothing, types, None, nothing, make_deserializers(types), PROTOCOL_VERSION)
+
+
+class _UndecodedResult(ResultMessage):
+    """A result whose rows are tuples of bytes, None for null."""
+
+    def recv_results_rows(
+        self, f: BinaryIO, protocol_version: int, user_types: Any, result_metadata: Any, encryption: Any
+    ) -> None:
+        """Split the rows into values; called by the driver."""
+        self.recv_results_metadata(f, user_types)
+        columns = self.column_metadata or result_metadata
+        self.column_names = [column[2] for column in columns]
+        self.column_types = [column[3] for column in columns]
+        self.parsed_rows = _PARSER.parse_rows(BytesIOReader(f.read()), _undecoded(len(columns)))
+
+
+class UndecodedRows(ProtocolHandler):
+    """What a session speaks whose results are rows of undecoded values (its client_protocol_handler)."""
+
+    message_types_by_opcode = ProtocolHandler.message_types_by_opcode | {ResultMessage.opcode: _UndecodedResult}
+
+
+def _decoder(type_: Any) -> Decoder:
+    from_binary = type_.from_binary
+    if issubclass(type_, MapType):
+        return _map_decoder(*type_.subtypes)
+    return lambda raw: from_binary(raw, PROTOCOL_VERSION)
+
+
+def _map_decoder(key: Any, value: Any) -> Decoder:
+    """Decodes to a dict: the driver's own kind of map serializes a key each time it is looked up."""
+    decode_key, decode_value, unpack = _decoder(key), _decoder(value), _INT.unpack_from
+
+    def take(raw: bytes, at: int) -> tuple[bytes | None, int]:
+        (size,) = unpack(raw, at)
+        return (None, at + 4) if size < 0 else (raw[at + 4 : at + 4 + size], at + 4 + size)
+
+    def decode(raw: bytes | None) -> dict[Any, Any] | None:
+        if not raw:
+            return None
+        (entries,), at, decoded = unpack(raw), 4, {}
+        for _ in range(entries):
+            key, at = take(raw, at)
+            value, at = take(raw, at)
+            decoded[decode_key(key)] = decode_value(value)
+        return decoded
+
+    return decode
+
+
+class Columns:
+    """The columns of a table, and how their values are decoded."""
+
+    def __init__(self, types: Mapping[str, Any]) -> None:
+        """Take the driver's type of each column, in the order in which they are read."""
+        self.names = tuple(types)
+        self._places = {name: place for place, name in enumerate(types)}
+        self._decoders = [_decoder(type_) for type_ in types.values()]
+
+    def decode(self, raw: Sequence[bytes | None], name: str) -> Any:
+        """The value of a column of a row; raises KeyError if the table has none of that name."""
+        place = self._places[name]
+        return self._decoders[place](raw[place])
+
+    def row(self, raw: Sequence[bytes | None]) -> Row:
+        """A whole row, decoded."""
+        return {name: decode(value) for name, decode, value in zip(self.names, self._decoders, raw, strict=True)}
+
+    def unlike(
+        self, theirs: Sequence[bytes | None], own: Sequence[bytes | None], always: Iterable[str]
+    ) -> tuple[Row, Row]:
+        """Of two rows, the columns in which they differ, and those of `always`; decoded."""
+        their_row = {name: self.decode(theirs, name) for name in always}
+        own_row = {name: self.decode(own, name) for name in always}
+        for name, decode, a, b in zip(self.names, self._decoders, theirs, own, strict=True):
+            if a != b:
+                their_row[name], own_row[name] = decode(a), decode(b)
+        return their_row, own_row
+
+    def key(self, *names: str) -> itemgetter[Any]:
+        """Takes the undecoded values of some columns out of an undecoded row, for comparing."""
+        return itemgetter(*(self._places[name] for name in names))
+
+
+class StoredRow(Mapping[str, Any]):
+    """A row whose columns are decoded when they are asked for.
+
+    Attributes:
+        raw: the undecoded values in the order of the columns, None for null.
+    """
+
+    __slots__ = ("_columns", "raw")
+
+    def __init__(self, columns: Columns, raw: tuple[bytes | None, ...]) -> None:
+        """Take the values."""
+        self._columns, self.raw = columns, raw
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns.decode(self.raw, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns.names)
+
+    def __len__(self) -> int:
+        return len(self._columns.names)
+
+
+def rows_to_merge(
+    columns: Columns,
+    from_rows: Iterable[StoredRow],
+    to_rows: Iterable[StoredRow],
+    *,
+    key: Sequence[str],
+    counters: Sequence[str] = (),
+) -> tuple[list[Row], list[Row]]:
+    """Rows of two accounts as the rules need them, with as little decoded as can be.
+
+    A from row that the to account does not have is copied, so its values stay as they are: bytes, which are
+    written as they are. Of a row that both have, the columns that are equal are left out on both sides, since no
+    rule changes them; of a to row that the from account does not have, all but the key. Key and counters of the
+    others are always there, decoded.
+
+    Args:
+        columns: of the table.
+        from_rows: the from account's rows.
+        to_rows: the to account's rows.
+        key: the columns of the primary key but for the account.
+        counters: the columns whose values are added up, which counts where they are equal too.
+
+    Returns:
+        The rows of each.
+    """
+    key_of, decoded = columns.key(*key), (*key, *(name for name in counters if name in columns.names))
+    own_by_key = {key_of(row.raw): row.raw for row in to_rows}
+    theirs_to_merge, own_to_merge = [], []
+    for row in from_rows:
+        own = own_by_key.pop(key_of(row.raw), None)
+        if own is None:
+            theirs = {name: raw for name, raw in zip(columns.names, row.raw, strict=True) if raw is not None}
+            theirs |= {name: row[name] for name in decoded}
+        else:
+            theirs, merged_into = columns.unlike(row.raw, own, decoded)
+            own_to_merge.append(merged_into)
+        theirs_to_merge.append(theirs)
+    own_to_merge += [{name: columns.decode(raw, name) for name in key} for raw in own_by_key.values()]
+    return theirs_to_merge, own_to_merge
