@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from cassandra.query import BoundStatement, tuple_factory
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import Row, RowWrite
 from transforms.settings import CassandraSettings
-from transforms.statements import Read, Write, as_mutation, insert, update, write_all
+from transforms.statements import Read, Write, as_request, execute, insert, size, update, write_all
 from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow, UndecodedRows
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,9 @@ _LEDGER_ROWS_A_READ = 100
 """Bounds of what is asked for at once. The aggregates of ten courses of two accounts are 20 partitions, from which
 on Cassandra's guardrails warn where they are set."""
 
+_BYTES_OF_PARTITIONS, _PARTITIONS = 4_000, 10
+"""Bounds of a batch of several partitions, of which Cassandra warns above 5 KiB and 10 partitions."""
+
 Value = TypeVar("Value")
 
 
@@ -68,8 +71,8 @@ class MissingTableError(LookupError):
 class CourseTables:
     """Reads and writes of the tables that a merge touches, over one session a process.
 
-    Connects at the first use, since a worker may start while Cassandra is down; thread-safe. Every write is a
-    single-partition batch. All methods raise the driver's errors, of which those in
+    Connects at the first use, since a worker may start while Cassandra is down; thread-safe. Rows of one
+    partition are written as one mutation. All methods raise the driver's errors, of which those in
     TRANSIENT_ERRORS may pass.
     """
 
@@ -169,31 +172,53 @@ class CourseTables:
     def content_consumption(self, account: str) -> list[StoredRow]:
         """All rows of the account in user_content_consumption; all its courses are one partition."""
         self.connect()
-        return self._content.rows(account)
-
-    def content_consumption_of_courses(self, account: str, courses: Sequence[str]) -> list[StoredRow]:
-        """The account's rows in user_content_consumption of some courses, in the order of the courses."""
-        self.connect()
-        parts = _parts(courses, _COURSES_A_READ)
-        return self._content_of_courses.rows_of_each((account, part) for part in parts)
+        return self._content.rows([self._content.bind(account)])
 
     def ledger(self, account: str) -> list[Row]:
         """The account's rows in the merge ledger; none where the ledger is off."""
         self.connect()
-        return self._ledger.decoded(account) if self._merge_ledger else []
+        return self._ledger.decoded([self._ledger.bind(account)]) if self._merge_ledger else []
 
-    def ledger_entries(self, account: str, entries: Sequence[tuple[str, str, str]]) -> list[Row]:
-        """The account's rows in the merge ledger of some (courseid, batchid, originid); none where it is off."""
-        self.connect()
-        parts = _parts(entries, _LEDGER_ROWS_A_READ)
-        return (
-            self._ledger_entries.decoded_of_each((account, part) for part in parts) if self._merge_ledger else []
-        )
+    def counterparts(
+        self, from_account: str, to_account: str, batches: Collection[tuple[str, str]]
+    ) -> tuple[list[Row], list[StoredRow], list[Row]]:
+        """What the from account's content rows meet when they are merged.
+
+        Of the to account that is nothing but rows of the same courses, and ledger rows of the from account's
+        origins: one that has received many merges does not cost more than another.
+
+        Args:
+            from_account: the account whose rows are merged.
+            to_account: the account that receives them.
+            batches: (courseid, batchid) of the rows.
+
+        Returns:
+            The from account's whole ledger, and of the to account content rows and ledger rows.
+        """
+        session = self._session
+        courses = sorted({courseid for courseid, _ in batches})
+        content = [self._content_of_courses.bind(to_account, part) for part in _parts(courses, _COURSES_A_READ)]
+        if not self._merge_ledger:
+            return [], self._content_of_courses.rows(content), []
+        # An account has hardly ever received a merge itself, so its ledger is read along with the rest, though it
+        # says which origins there are besides the account.
+        own_entries = self._bind_entries(to_account, {(*batch, from_account) for batch in batches})
+        statements = [self._ledger.bind(from_account), *content, *own_entries]
+        results = [list(rows) for rows in execute(session, statements)]
+        from_ledger = self._ledger.decode(results[:1])
+        to_rows = self._content_of_courses.stored(results[1 : 1 + len(content)])
+        to_ledger = self._ledger_entries.decode(results[1 + len(content) :])
+        others = {(row["courseid"], row["batchid"], row["originid"]) for row in from_ledger}
+        to_ledger += self._ledger_entries.decoded(self._bind_entries(to_account, others))
+        return from_ledger, to_rows, to_ledger
+
+    def _bind_entries(self, account: str, entries: set[tuple[str, str, str]]) -> list[BoundStatement]:
+        return [self._ledger_entries.bind(account, part) for part in _parts(sorted(entries), _LEDGER_ROWS_A_READ)]
 
     def enrolments(self, *accounts: str) -> list[StoredRow]:
         """All rows of the accounts in user_enrolments."""
         self.connect()
-        return self._enrolments.rows(accounts)
+        return self._enrolments.rows([self._enrolments.bind(accounts)])
 
     def activity_aggregates(self, enrolled: str, accounts: Sequence[str]) -> dict[str, list[Row]]:
         """The Course aggregates of each of `accounts`, for every course that the account `enrolled` is in.
@@ -201,22 +226,22 @@ class CourseTables:
         A partition holds one course of one account, so each read is of several.
         """
         self.connect()
-        courses = sorted({row["courseid"] for row in self._courses.rows(enrolled)})
+        courses = sorted({row["courseid"] for row in self._courses.rows([self._courses.bind(enrolled)])})
         rows: dict[str, list[Row]] = {account: [] for account in accounts}
-        parts = _parts(courses, _COURSES_A_READ)
-        for row in self._aggregates.decoded_of_each((part, accounts) for part in parts):
+        reads = (self._aggregates.bind(part, accounts) for part in _parts(courses, _COURSES_A_READ))
+        for row in self._aggregates.decoded(reads):
             rows[row["user_id"]].append(row)
         return rows
 
     def merge_log(self, account: str) -> list[Row]:
         """The accounts into which the account was merged: rows of userid, intoid, mid, merged_on."""
         self.connect()
-        return self._log.decoded(account)
+        return self._log.decoded([self._log.bind(account)])
 
     def is_logged(self, from_account: str, into_account: str) -> bool:
         """Whether the merge log has this pair."""
         self.connect()
-        return bool(self._logged.rows(from_account, into_account))
+        return bool(self._logged.rows([self._logged.bind(from_account, into_account)]))
 
     def write_merge_log(self, from_account: str, into_account: str, mid: str) -> None:
         """Write that one account is merged into another, by an event of this message id."""
@@ -229,7 +254,7 @@ class CourseTables:
         for chunk in _chunks(batches):
             statements = [self._insert_content.bind(w.values) for batch in chunk for w in batch.rows]
             statements += [self._insert_ledger.bind(row) for batch in chunk for row in batch.ledger]
-            write_all(session, [as_mutation(statements)])
+            write_all(session, [as_request(statements)])
 
     def write_enrolments(self, writes: Sequence[RowWrite]) -> None:
         """Write rows of user_enrolments of one account, as one mutation."""
@@ -239,16 +264,16 @@ class CourseTables:
             for write in writes
         ]
         if statements:
-            write_all(session, [as_mutation(statements)])
+            write_all(session, [as_request(statements)])
 
     def write_activity_aggregates(self, writes: Iterable[RowWrite]) -> None:
-        """Write rows of user_activity_agg, one mutation for each course."""
+        """Write rows of user_activity_agg, one mutation for each course, and several small ones in one request."""
         session = self._session
         by_course: dict[str, list[BoundStatement]] = {}
         for write in writes:
             statement = self._update_aggregates.bind(write.values)
             by_course.setdefault(write.values["activity_id"], []).append(statement)
-        write_all(session, map(as_mutation, by_course.values()))
+        write_all(session, map(as_request, _together(by_course.values())))
 
 
 def utc_now() -> datetime:
@@ -278,6 +303,20 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         # Without it a batch waits 40 ms for a delayed ACK (Nagle).
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
+
+
+def _together(partitions: Iterable[list[BoundStatement]]) -> Iterator[list[BoundStatement]]:
+    """Whole partitions as requests: several if they are small, else one."""
+    together: list[BoundStatement] = []
+    bytes_, count = 0, 0
+    for statements in partitions:
+        more = sum(map(size, statements))
+        if together and (bytes_ + more > _BYTES_OF_PARTITIONS or count == _PARTITIONS):
+            yield together
+            together, bytes_, count = [], 0, 0
+        together, bytes_, count = together + statements, bytes_ + more, count + 1
+    if together:
+        yield together
 
 
 def _parts(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from transforms.course_tables import CourseTables, utc_now
@@ -10,7 +9,7 @@ from transforms.rules.activity_aggregates import merge_user_activity_aggregates
 from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
 from transforms.rules.dates import TextDates
 from transforms.rules.enrolments import EnrolmentMerge, merge_user_enrolments
-from transforms.rules.rows import Row, RowWrite
+from transforms.rules.rows import RowWrite
 from transforms.stored_rows import rows_to_merge
 
 
@@ -35,12 +34,8 @@ class Plans:
         # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
         # which the follow-up of that merge mends; an older one would make them too large, for good.
         theirs = tables.content_consumption(from_account)
-        from_ledger = tables.ledger(from_account)
         batches = {(row["courseid"], row["batchid"]) for row in theirs}
-        # Of the to account, nothing but what the from rows meet: an account that has received many merges does
-        # not cost more than another.
-        own = tables.content_consumption_of_courses(to_account, sorted({courseid for courseid, _ in batches}))
-        to_ledger = tables.ledger_entries(to_account, sorted(_origins(from_account, batches, from_ledger)))
+        from_ledger, own, to_ledger = tables.counterparts(from_account, to_account, batches)
         from_rows, to_rows = rows_to_merge(
             tables.content_columns,
             theirs,
@@ -85,9 +80,3 @@ class Plans:
             or self.content_consumption(from_account, to_account)[0]
             or self.user_activity_agg(from_account, to_account)[0]
         )
-
-
-def _origins(account: str, batches: Iterable[tuple[str, str]], ledger: Iterable[Row]) -> set[tuple[str, str, str]]:
-    """(courseid, batchid, originid) of all that contributed to an account: itself, and those in its ledger."""
-    own = {(*batch, account) for batch in batches}
-    return own | {(row["courseid"], row["batchid"], row["originid"]) for row in ledger}

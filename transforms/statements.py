@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from cassandra.cluster import Session
+from cassandra.cqltypes import DateType, LongType
 from cassandra.metadata import TableMetadata
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
 
@@ -14,6 +15,8 @@ from transforms.rules.rows import Row
 from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow
 
 _IN_FLIGHT = 16
+
+UndecodedRows = Iterable[tuple[bytes | None, ...]]
 
 
 class Read:
@@ -35,23 +38,26 @@ class Read:
         self._prepared = session.prepare(f"SELECT {names} FROM {full_name(table)} WHERE {where}")
         self.columns = Columns({column[2]: column[3] for column in self._prepared.result_metadata})
 
-    def rows(self, *values: Any) -> list[StoredRow]:
-        """Its rows for these values."""
-        return self.rows_of_each([values])
+    def bind(self, *values: Any) -> BoundStatement:
+        """Bind a value to each mark."""
+        return self._prepared.bind(values)
 
-    def rows_of_each(self, values: Iterable[Sequence[Any]]) -> list[StoredRow]:
-        """Its rows for each of several tuples of values, one after the other."""
-        columns = self.columns
-        statements = (self._prepared.bind(one) for one in values)
-        return [StoredRow(columns, raw) for result in execute(self._session, statements) for raw in result]
+    def rows(self, statements: Iterable[BoundStatement]) -> list[StoredRow]:
+        """The rows of statements that were bound here, which are executed side by side."""
+        return self.stored(execute(self._session, statements))
 
-    def decoded(self, *values: Any) -> list[Row]:
+    def decoded(self, statements: Iterable[BoundStatement]) -> list[Row]:
         """As rows(), every column decoded."""
-        return self.decoded_of_each([values])
+        return self.decode(execute(self._session, statements))
 
-    def decoded_of_each(self, values: Iterable[Sequence[Any]]) -> list[Row]:
-        """As rows_of_each(), every column decoded."""
-        return [self.columns.row(row.raw) for row in self.rows_of_each(values)]
+    def stored(self, results: Iterable[UndecodedRows]) -> list[StoredRow]:
+        """The rows of results of statements that were bound here."""
+        columns = self.columns
+        return [StoredRow(columns, raw) for rows in results for raw in rows]
+
+    def decode(self, results: Iterable[UndecodedRows]) -> list[Row]:
+        """As stored(), every column decoded."""
+        return [self.columns.row(raw) for rows in results for raw in rows]
 
 
 class Write:
@@ -60,7 +66,7 @@ class Write:
     def __init__(self, session: Session, cql: str) -> None:
         """Prepare it."""
         self._prepared = session.prepare(cql)
-        self._columns = [(column.name, column.type.serialize) for column in self._prepared.column_metadata]
+        self._columns = [(column.name, _serializer(column.type)) for column in self._prepared.column_metadata]
 
     def bind(self, row: Row) -> BoundStatement:
         """Bind a row; bytes are values that were never decoded, and none is null.
@@ -79,10 +85,18 @@ class Write:
         return bound
 
 
-def execute(session: Session, statements: Iterable[Any]) -> Iterator[Iterable[tuple[bytes | None, ...]]]:
+def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
+    serialize: Callable[[Any, int], bytes] = type_.serialize
+    if issubclass(type_, DateType):
+        as_integer = LongType.serialize
+        return lambda value, version: (as_integer if type(value) is int else serialize)(value, version)
+    return serialize
+
+
+def execute(session: Session, statements: Iterable[Any]) -> Iterator[UndecodedRows]:
     """Execute statements side by side, several at a time; the rows of each come in order.
 
-    Nothing is executed unless the iterator is used up.
+    Nothing is executed before the first rows are asked for.
 
     Raises:
         Exception: the driver's errors; further statements may be under way then.
@@ -98,17 +112,21 @@ def execute(session: Session, statements: Iterable[Any]) -> Iterator[Iterable[tu
 
 def write_all(session: Session, statements: Iterable[Any]) -> None:
     """Execute statements side by side, and wait until all are done."""
-    for _ in execute(session, statements):
-        pass
+    deque(execute(session, statements), maxlen=0)
 
 
-def as_mutation(statements: Sequence[BoundStatement]) -> BatchStatement | BoundStatement:
-    """Statements of one partition, at least one, as one mutation."""
+def as_request(statements: Sequence[BoundStatement]) -> BatchStatement | BoundStatement:
+    """Statements, at least one, as one request, which is one mutation if they are of one partition."""
     if len(statements) == 1:
         return statements[0]
     batch = BatchStatement(BatchType.UNLOGGED)
     batch.add_all(statements, [None] * len(statements))
     return batch
+
+
+def size(statement: BoundStatement) -> int:
+    """The bytes of the values that are bound."""
+    return sum(len(value) for value in statement.values if type(value) is bytes)
 
 
 def insert(table: TableMetadata) -> str:

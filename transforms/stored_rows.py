@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Any, BinaryIO
 
 from cassandra.bytesio import BytesIOReader
-from cassandra.cqltypes import BytesType, MapType
+from cassandra.cqltypes import BytesType, DateType, DoubleType, FloatType, Int32Type, LongType, MapType, UTF8Type
 from cassandra.deserializers import make_deserializers
 from cassandra.obj_parser import ListParser
 from cassandra.parsing import ParseDesc
@@ -23,6 +23,7 @@ TCP has its own, and TLS too. It is also the oldest that knows of unset values."
 
 _PARSER = ListParser()
 _INT = Struct(">i")
+_NUMBERS = {Int32Type: ">i", LongType: ">q", FloatType: ">f", DoubleType: ">d"}
 
 Decoder = Callable[[bytes | None], Any]
 
@@ -55,9 +56,15 @@ class UndecodedRows(ProtocolHandler):
 
 
 def _decoder(type_: Any) -> Decoder:
-    from_binary = type_.from_binary
+    for base, format_ in _NUMBERS.items():
+        if issubclass(type_, base):
+            unpack = Struct(format_).unpack
+            return lambda raw: unpack(raw)[0] if raw else None
+    if issubclass(type_, UTF8Type):
+        return lambda raw: None if raw is None else raw.decode()
     if issubclass(type_, MapType):
         return _map_decoder(*type_.subtypes)
+    from_binary = type_.from_binary
     return lambda raw: from_binary(raw, PROTOCOL_VERSION)
 
 
@@ -90,6 +97,11 @@ class Columns:
         self.names = tuple(types)
         self._places = {name: place for place, name in enumerate(types)}
         self._decoders = [_decoder(type_) for type_ in types.values()]
+        # A timestamp is an integer in truth, which is as good for comparing, and far cheaper.
+        self._comparable = [
+            _decoder(LongType) if issubclass(type_, DateType) else decoder
+            for type_, decoder in zip(types.values(), self._decoders, strict=True)
+        ]
 
     def decode(self, raw: Sequence[bytes | None], name: str) -> Any:
         """The value of a column of a row; raises KeyError if the table has none of that name."""
@@ -100,13 +112,15 @@ class Columns:
         """A whole row, decoded."""
         return {name: decode(value) for name, decode, value in zip(self.names, self._decoders, raw, strict=True)}
 
-    def unlike(
-        self, theirs: Sequence[bytes | None], own: Sequence[bytes | None], always: Iterable[str]
-    ) -> tuple[Row, Row]:
-        """Of two rows, the columns in which they differ, and those of `always`; decoded."""
-        their_row = {name: self.decode(theirs, name) for name in always}
-        own_row = {name: self.decode(own, name) for name in always}
-        for name, decode, a, b in zip(self.names, self._decoders, theirs, own, strict=True):
+    def some(self, *names: str) -> Callable[[Sequence[bytes | None]], Row]:
+        """Takes some columns out of an undecoded row, decoded."""
+        columns = [(name, self._places[name], self._comparable[self._places[name]]) for name in names]
+        return lambda raw: {name: decode(raw[place]) for name, place, decode in columns}
+
+    def unlike(self, theirs: Sequence[bytes | None], own: Sequence[bytes | None]) -> tuple[Row, Row]:
+        """The columns in which two rows differ, decoded; timestamps as ms since the epoch."""
+        their_row, own_row = {}, {}
+        for name, decode, a, b in zip(self.names, self._comparable, theirs, own, strict=True):
             if a != b:
                 their_row[name], own_row[name] = decode(a), decode(b)
         return their_row, own_row
@@ -164,17 +178,17 @@ def rows_to_merge(
     Returns:
         The rows of each.
     """
-    key_of, decoded = columns.key(*key), (*key, *(name for name in counters if name in columns.names))
+    key_of, only_key = columns.key(*key), columns.some(*key)
+    always = columns.some(*key, *(name for name in counters if name in columns.names))
     own_by_key = {key_of(row.raw): row.raw for row in to_rows}
     theirs_to_merge, own_to_merge = [], []
     for row in from_rows:
-        own = own_by_key.pop(key_of(row.raw), None)
+        raw = row.raw
+        own = own_by_key.pop(key_of(raw), None)
         if own is None:
-            theirs = {name: raw for name, raw in zip(columns.names, row.raw, strict=True) if raw is not None}
-            theirs |= {name: row[name] for name in decoded}
+            theirs = {name: value for name, value in zip(columns.names, raw, strict=True) if value is not None}
         else:
-            theirs, merged_into = columns.unlike(row.raw, own, decoded)
-            own_to_merge.append(merged_into)
-        theirs_to_merge.append(theirs)
-    own_to_merge += [{name: columns.decode(raw, name) for name in key} for raw in own_by_key.values()]
-    return theirs_to_merge, own_to_merge
+            theirs, merged_into = columns.unlike(raw, own)
+            own_to_merge.append(merged_into | always(own))
+        theirs_to_merge.append(theirs | always(raw))
+    return theirs_to_merge, own_to_merge + [only_key(raw) for raw in own_by_key.values()]

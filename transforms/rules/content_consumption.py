@@ -143,6 +143,8 @@ class _BatchLedger:
 
     def vector(self, account: str, counter: str, row: Row) -> dict[str, int]:
         """What each origin, the account itself included, contributed to a content row of the account."""
+        if not self._rows:
+            return {account: max(row.get(counter) or 0, 0)}
         entries = {
             origin: count
             for origin, ledger_row in self._rows.items()

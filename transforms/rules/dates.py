@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d(?::?[0-5]\d)?)?)?", re.ASCII
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+
+_NAMES = ("year", "month", "day", "hour", "minute", "second", "millisecond", "offset")
 
 _TWO_DIGITS = {"M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
 _FIELDS = {
@@ -54,19 +58,25 @@ class TextDates:
         """The later of both."""
         if a is None or b is None or a == b:
             return b if a is None else a
-        return max(a, b, key=lambda date: _order(date, self._instant(date), parsed_first=False))
+        one, other = self._instant(a), self._instant(b)
+        if one is None or other is None or one == other:
+            return max((one is not None, a), (other is not None, b))[1]
+        return a if one > other else b
 
     def earlier(self, a: str | None, b: str | None) -> str | None:
         """The earlier of both."""
         if a is None or b is None or a == b:
             return b if a is None else a
-        return min(a, b, key=lambda date: _order(date, self._instant(date), parsed_first=True))
+        one, other = self._instant(a), self._instant(b)
+        if one is None or other is None or one == other:
+            return min((one is None, a), (other is None, b))[1]
+        return a if one < other else b
 
     def _instant(self, date: str) -> timedelta | None:
         # As time since the epoch: unlike a datetime in UTC it cannot overflow next to the years 1 and 9999.
         try:
             if match := self._pattern.fullmatch(date):
-                return _instant(**match.groupdict())
+                return _instant(*match.group(*_NAMES))
             if not _ISO.fullmatch(date):
                 return None
             parsed = datetime.fromisoformat(date)
@@ -75,15 +85,26 @@ class TextDates:
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH
 
 
-def _instant(millisecond: str = "0", offset: str = "Z", **numbers: str) -> timedelta:
+def _instant(
+    year: str, month: str, day: str, hour: str, minute: str, second: str, millisecond: str, offset: str
+) -> timedelta:
     """The time since the epoch of what a pattern's groups matched; raises ValueError if there is no such time."""
-    midnight = datetime.fromisoformat(f"0001-01-01T00:00{offset}")
-    time = midnight.replace(**{name: int(digits) for name, digits in numbers.items()})  # type: ignore[arg-type]
-    return time - _EPOCH + timedelta(milliseconds=int(millisecond))
+    time = datetime(  # noqa: DTZ001 - the offset follows
+        int(year),
+        int(month),
+        int(day),
+        int(hour or 0),
+        int(minute or 0),
+        int(second or 0),
+        int(millisecond or 0) * 1000,
+    )
+    return time - _NAIVE_EPOCH - _offset(offset)
 
 
-def _order(date: str, instant: timedelta | None, *, parsed_first: bool) -> tuple[bool, timedelta, str]:
-    return (instant is None) is parsed_first, instant or timedelta(), date
+@lru_cache(maxsize=64)
+def _offset(text: str) -> timedelta:
+    """What Z or an offset from UTC stands for; raises ValueError if there is no such offset."""
+    return datetime.fromisoformat(f"0001-01-01T00:00{text}").utcoffset() or timedelta()
 
 
 def _expression(pattern: str) -> str:
@@ -107,4 +128,5 @@ def _expression(pattern: str) -> str:
     if missing := {"year", "month", "day"} - seen:
         msg = f"The date pattern {pattern!r} has no {' and no '.join(sorted(missing))}"
         raise ValueError(msg)
-    return expression
+    # Those that the pattern lacks match nothing, so that each pattern has the same groups.
+    return expression + "".join(f"(?P<{name}>)" for name in _NAMES if name not in seen)

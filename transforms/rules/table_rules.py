@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from transforms.rules.joins import Join, primary
 from transforms.rules.rows import Row, RowWrite, is_null
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableRules:
     """How two rows of a table become one (design.md, "The merge, table by table").
 
@@ -28,9 +30,10 @@ class TableRules:
 
     def pairs(self, from_rows: Iterable[Row], to_rows: Iterable[Row]) -> Iterator[tuple[Row, Row | None]]:
         """Each from row, in the order of the key, with the to account's row of the same key."""
-        own = {self._key_of(row): row for row in to_rows}
-        for row in sorted(from_rows, key=self._key_of):
-            yield row, own.get(self._key_of(row))
+        key_of = itemgetter(*self.key)
+        own = {key_of(row): row for row in to_rows}
+        for row in sorted(from_rows, key=key_of):
+            yield row, own.get(key_of(row))
 
     def values(self, theirs: Row, own: Row | None) -> Row:
         """The columns to write: all of a row that is copied, else those that change."""
@@ -41,28 +44,34 @@ class TableRules:
         key = {self.account: to_account} | {column: theirs[column] for column in self.key}
         return RowWrite(copied=own is None, values=key | values)
 
-    def _key_of(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[column] for column in self.key)
-
     def _copy(self, theirs: Row) -> Row:
         return {
             column: value
             for column, value in theirs.items()
-            if not is_null(value) and column != self.account and column not in self.key
+            if (value or not is_null(value)) and column not in self._of_the_key
         }
 
     def _changes(self, theirs: Row, own: Row) -> Row:
         changes: Row = {}
-        taken_together = {column for columns in self.together.values() for column in columns}
         for column, value in theirs.items():
             old = own.get(column)
-            if is_null(value) or value == old or column == self.account or column in taken_together:
+            if value == old or column in self._without_join_of_its_own or (not value and is_null(value)):
                 continue
-            new = value if is_null(old) else self.joins.get(column, primary)(old, value)
-            changes |= change(column, old, new)
+            new = self.joins.get(column, primary)(old, value) if old or not is_null(old) else value
+            if new is not old:
+                changes |= change(column, old, new)
         for time, columns in self.together.items():
             changes |= _of_the_later(time, columns, theirs, own)
         return changes
+
+    @cached_property
+    def _of_the_key(self) -> frozenset[str]:
+        return frozenset((self.account, *self.key))
+
+    @cached_property
+    def _without_join_of_its_own(self) -> frozenset[str]:
+        taken_together = (column for columns in self.together.values() for column in columns)
+        return frozenset((self.account, *taken_together))
 
 
 def change(column: str, old: Any, new: Any) -> Row:
