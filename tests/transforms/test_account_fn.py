@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from cassandra import InvalidRequest, OperationTimedOut, Unavailable
 from cassandra.cluster import NoHostAvailable
 from hamcrest import contains_exactly, contains_string, greater_than, matches_regexp
 
+from pipeline.settings import resolve
 from tests.pipelines import matches, run_pipeline
 from transforms.account_fn import AccountFn, Outcome
 from transforms.failures import FAILED
@@ -36,19 +38,7 @@ attempts: dict[str, int] = {}
 
 def cassandra(retry_seconds: float) -> CassandraSettings:
     """Settings of a Cassandra that the work here never asks for."""
-    return CassandraSettings(
-        hosts=("127.0.0.1",),
-        port=1,
-        keyspace="sunbird_courses",
-        content_consumption_table="user_content_consumption",
-        user_enrolments_table="user_enrolments",
-        user_activity_agg_table="user_activity_agg",
-        consistency_level="LOCAL_QUORUM",
-        local_dc=None,
-        username=None,
-        password_file=None,
-        retry_seconds=retry_seconds,
-    )
+    return dataclasses.replace(resolve([], {}).cassandra, retry_seconds=retry_seconds)
 
 
 class FailingFn(AccountFn[tuple[str, int], int]):
