@@ -37,8 +37,10 @@ def main() -> int:
 
             submit(settings, console)
         else:
+            from pipeline.garbage import collect_seldom
             from pipeline.run import run_backlog
 
+            collect_seldom()
             Console(highlight=False).print(run_backlog(settings, console).table())
     except (ConfigError, CredentialsError, FlinkError) as e:
         console.print(str(e), style="red", markup=False)

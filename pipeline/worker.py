@@ -33,6 +33,10 @@ def main() -> Never:
     # Only now: Beam logs while it is imported.
     from apache_beam.runners.worker.sdk_worker import SdkHarness
 
+    import pipeline.graph  # noqa: F401 - all that the stages import, before garbage is looked for
+    from pipeline.garbage import collect_seldom
+
+    collect_seldom()
     exit_code = 1
     try:
         SdkHarness(arguments.control_endpoint, worker_id=arguments.id, state_cache_size=_STATE_CACHE_BYTES).run()

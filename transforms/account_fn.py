@@ -83,6 +83,13 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
             self._outcome, _ACCOUNTS_AT_ONCE
         )
 
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(TRANSIENT_ERRORS),
+            stop=stop_after_delay(self._cassandra.retry_seconds),
+            wait=wait_random_exponential(multiplier=_FIRST_RETRY_S, max=_LONGEST_RETRY_S),
+            reraise=True,
+        )
+
     def process(self, element: tuple[str, Item], timestamp: Any = beam.DoFn.TimestampParam) -> None:
         """Put the item in its account's lane."""
         account, item = element
@@ -106,7 +113,7 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         started_ms = time.time() * 1000
         done, error = None, None
         try:
-            done = self._retrying()(self.work, self._plans, item)
+            done = self._retrying(self.work, self._plans, item)
         except TRANSIENT_ERRORS as e:
             error = f"Cassandra did not answer within {self._cassandra.retry_seconds:g} s: {_sentence(e)}"
         except Exception as e:
@@ -114,14 +121,6 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
             _log.debug("The work failed", exc_info=True)
             error = _sentence(e)
         return Outcome(item, done, error, started_ms, time.time() * 1000), timestamp
-
-    def _retrying(self) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception_type(TRANSIENT_ERRORS),
-            stop=stop_after_delay(self._cassandra.retry_seconds),
-            wait=wait_random_exponential(multiplier=_FIRST_RETRY_S, max=_LONGEST_RETRY_S),
-            reraise=True,
-        )
 
 
 def _sentence(error: Exception) -> str:

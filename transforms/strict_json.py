@@ -16,7 +16,7 @@ def read_json(message: bytes) -> Any:
             beyond a double, or nesting too deep for Python's stack.
     """
     try:
-        return json.loads(message.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+        return _DECODER.decode(message.decode("utf-8"))
     except RecursionError as e:
         msg = "it is nested too deeply"
         raise ValueError(msg) from e
@@ -33,3 +33,7 @@ def _finite(digits: str) -> float:
         msg = f"the number {digits[:40]} is too large"
         raise ValueError(msg)
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+"""Made once: json.loads makes another each time that it is given a function."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from transforms.rules.joins import larger, larger_by_key, union
@@ -104,8 +105,12 @@ def _attempts(details: Iterable[str]) -> Counter[str]:
     return Counter(content for content in contents.values() if isinstance(content, str))
 
 
+@lru_cache(maxsize=256)
 def _attempt(detail: str) -> Mapping[str, Any]:
-    """The attempt that an item of agg_details describes; empty if it is no such JSON."""
+    """The attempt that an item of agg_details describes; empty if it is no such JSON.
+
+    A merge asks for each several times, which is what the cache is for.
+    """
     try:
         attempt = read_json(detail.encode())
     except ValueError:
