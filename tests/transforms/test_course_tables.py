@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from cassandra.query import UNSET_VALUE, BoundStatement, PreparedStatement
 from hamcrest import (
     assert_that,
     calling,
@@ -489,3 +491,86 @@ def test_tables_that_were_closed_connect_again(keyspace: Keyspace) -> None:
         tables.write_merge_log("closed", "b", "LP.1")
         tables.close()
         assert_that(tables.is_logged("closed", "b"), equal_to(True))
+
+
+# Several partitions in one request
+
+
+def bound(size: int) -> BoundStatement:
+    prepared = PreparedStatement([], b"id", None, "", None, 4, None, None)
+    statement = BoundStatement(prepared)
+    statement.values = [bytes(size), UNSET_VALUE, None]
+    return statement
+
+
+@pytest.mark.parametrize(
+    ("sizes", "requests"),
+    [
+        ([], []),
+        ([[500]] * 5, [5]),
+        ([[1_000]] * 6, [4, 2]),
+        ([[1]] * 11, [10, 1]),
+        ([[100], [9_000, 9_000], [100]], [1, 2, 1]),
+        ([[1_900, 1_900], [300]], [2, 1]),
+    ],
+    ids=str,
+)
+def test_a_request_has_several_partitions_only_while_they_are_small_and_each_whole(
+    sizes: list[list[int]], requests: list[int]
+) -> None:
+    partitions = [[bound(size) for size in partition] for partition in sizes]
+
+    made = list(course_tables._together(partitions))
+
+    assert_that([len(statements) for statements in made], equal_to(requests))
+    assert_that(list(chain.from_iterable(made)), equal_to(list(chain.from_iterable(partitions))))
+
+
+def test_aggregates_of_many_courses_are_read_and_written(
+    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+) -> None:
+    a, b = account("a"), account("b")
+    courses = [f"c{number:02}" for number in range(25)]
+    keyspace.insert(
+        {
+            ENROLMENTS: [enrolment(a, course) for course in courses],
+            ACTIVITY_AGG: [
+                aggregates(a, agg_details=["d" * 900], agg={"completedCount": 1}) | {"activity_id": course}
+                for course in courses
+            ],
+        }
+    )
+
+    merge(tables, a, b)
+
+    assert_that(
+        [(row["activity_id"], row["agg"]) for row in tables.activity_aggregates(a, (a, b))[b]],
+        contains_inanyorder(*((course, {"completedCount": 1}) for course in courses)),
+    )
+
+
+# Ledgers
+
+
+def test_of_the_primary_only_ledger_rows_of_the_from_accounts_origins_are_read(
+    tables: CourseTables, account: Callable[[str], str]
+) -> None:
+    a, b, origin = account("a"), account("b"), account("origin")
+
+    def ledger(of: str, originid: str, batchid: str = "b1") -> dict[str, Any]:
+        return enrolment(of, batchid=batchid, originid=originid, viewcounts={"k1": 1})
+
+    rows = [RowWrite(True, enrolment(a, contentid="k1", viewcount=3))]
+    tables.write_content_consumption([BatchWrites("c1", "b1", rows, [ledger(a, origin)])])
+    tables.write_content_consumption(
+        [BatchWrites("c1", "b1", [], [ledger(b, one) for one in (a, origin, account("other"))])]
+    )
+    tables.write_content_consumption([BatchWrites("c1", "b2", [], [ledger(b, a, "b2")])])
+
+    from_ledger, to_rows, to_ledger = tables.counterparts(a, b, {("c1", "b1")})
+
+    assert_that([row["originid"] for row in from_ledger], equal_to([origin]))
+    assert_that(to_rows, empty())
+    assert_that(
+        [(row["batchid"], row["originid"]) for row in to_ledger], contains_inanyorder(("b1", a), ("b1", origin))
+    )
