@@ -367,7 +367,10 @@ def test_the_command_publishes_and_tells_it(make_job: MakeJob, tmp_path: Any) ->
     [
         (["--kafka_input_topic=no.such.topic"], "kafka.input.topic: there is no topic no.such.topic at "),
         (["--kafka_output_failed_topic=nope"], "kafka.output.failed.topic: there is no topic nope at "),
-        (["--kafka_broker_servers=127.0.0.1:1"], "kafka.broker-servers: 127.0.0.1:1 cannot be used: "),
+        (
+            ["--kafka_broker_servers=127.0.0.1:1"],
+            "kafka.broker-servers: 127.0.0.1:1 cannot be used (kafka.security.protocol is PLAINTEXT): ",
+        ),
         (["--since=monday"], "--since is 'monday': give a duration before now like 90s"),
     ],
     ids=["no input topic", "no failed topic", "no broker", "no time"],
