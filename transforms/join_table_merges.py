@@ -87,10 +87,10 @@ class JoinTableMergesFn(beam.DoFn):
         if failures:
             error = "; ".join(f"{failure.table} could not be merged: {failure.error}" for failure in failures)
             yield TaggedOutput(FAILED, FailedEvent(DATA_ERROR, error, event.source, event.original))
-            return
-        started, ended = min(m.started_ms for m in merges), max(m.ended_ms for m in merges)
-        self._latency.update(round(ended - started))
-        yield MergedEvent(event, tuple(enrolment for merge in merges for enrolment in merge.enrolments))
+        else:
+            started, ended = min(m.started_ms for m in merges), max(m.ended_ms for m in merges)
+            self._latency.update(round(ended - started))
+            yield MergedEvent(event, tuple(enrolment for merge in merges for enrolment in merge.enrolments))
 
 
 def _by_source(outcome: TableOutcome) -> tuple[str, TableOutcome]:
