@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby, islice
 from typing import TypeVar
 
 from cassandra import (
@@ -52,6 +53,9 @@ _REQUEST_TIMEOUT_S = 12.0
 _ROWS_IN_A_MUTATION = 1_000
 """A soft bound: a mutation may be half a commit log segment (16 MB by default), and 1,000 rows of content
 consumption are about 200 KB. One course batch is never split, however large (design.md)."""
+
+_ROWS_A_PART = 1_000
+"""Of a large account no more than this is in memory at once, but for whole courses and a page of the driver's."""
 
 _COURSES_A_READ = 10
 _LEDGER_ROWS_A_READ = 100
@@ -145,7 +149,7 @@ class CourseTables:
         self._update_aggregates = Write(session, update(aggregates))
         if self._merge_ledger:
             ledger, log = table(LEDGER_TABLE, "merge.ledger"), table(MERGE_LOG_TABLE, "merge.ledger")
-            self._ledger = Read(session, ledger, "userid = ?")
+            self._ledger_of_courses = Read(session, ledger, "userid = ? AND courseid IN ?")
             self._ledger_entries = Read(session, ledger, "userid = ? AND (courseid, batchid, originid) IN ?")
             self._insert_ledger = Write(session, insert(ledger))
             self._log = Read(session, log, "userid = ?")
@@ -169,15 +173,24 @@ class CourseTables:
         self.connect()
         return self._enrolments.columns
 
-    def content_consumption(self, account: str) -> list[StoredRow]:
-        """All rows of the account in user_content_consumption; all its courses are one partition."""
-        self.connect()
-        return self._content.rows([self._content.bind(account)])
+    def content_consumption(self, account: str) -> Iterator[list[StoredRow]]:
+        """All rows of the account in user_content_consumption, in parts of whole courses.
 
-    def ledger(self, account: str) -> list[Row]:
-        """The account's rows in the merge ledger; none where the ledger is off."""
+        All courses of an account are one partition, which is read page by page: a part may be worked on, and its
+        counterpart written, before the next is read.
+        """
         self.connect()
-        return self._ledger.decoded([self._ledger.bind(account)]) if self._merge_ledger else []
+        courseid = self._content.columns.key("courseid")
+        part: list[StoredRow] = []
+        for rows in execute(self._session, [self._content.bind(account)]):
+            stored = (StoredRow(self._content.columns, raw) for raw in rows)
+            for _, course in groupby(stored, key=lambda row: courseid(row.raw)):
+                part += course
+                if len(part) >= _ROWS_A_PART:
+                    yield part
+                    part = []
+        if part:
+            yield part
 
     def counterparts(
         self, from_account: str, to_account: str, batches: Collection[tuple[str, str]]
@@ -193,21 +206,21 @@ class CourseTables:
             batches: (courseid, batchid) of the rows.
 
         Returns:
-            The from account's whole ledger, and of the to account content rows and ledger rows.
+            The from account's ledger of their courses, and of the to account content rows and ledger rows.
         """
         session = self._session
-        courses = sorted({courseid for courseid, _ in batches})
-        content = [self._content_of_courses.bind(to_account, part) for part in _parts(courses, _COURSES_A_READ)]
+        courses = list(_parts(sorted({courseid for courseid, _ in batches}), _COURSES_A_READ))
+        content = [self._content_of_courses.bind(to_account, part) for part in courses]
         if not self._merge_ledger:
             return [], self._content_of_courses.rows(content), []
         # An account has hardly ever received a merge itself, so its ledger is read along with the rest, though it
         # says which origins there are besides the account.
         own_entries = self._bind_entries(to_account, {(*batch, from_account) for batch in batches})
-        statements = [self._ledger.bind(from_account), *content, *own_entries]
-        results = [list(rows) for rows in execute(session, statements)]
-        from_ledger = self._ledger.decode(results[:1])
-        to_rows = self._content_of_courses.stored(results[1 : 1 + len(content)])
-        to_ledger = self._ledger_entries.decode(results[1 + len(content) :])
+        ledger = [self._ledger_of_courses.bind(from_account, part) for part in courses]
+        results = (list(rows) for rows in execute(session, [*ledger, *content, *own_entries]))
+        from_ledger = self._ledger_of_courses.decode(islice(results, len(ledger)))
+        to_rows = self._content_of_courses.stored(islice(results, len(content)))
+        to_ledger = self._ledger_entries.decode(results)
         others = {(row["courseid"], row["batchid"], row["originid"]) for row in from_ledger}
         to_ledger += self._ledger_entries.decoded(self._bind_entries(to_account, others))
         return from_ledger, to_rows, to_ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms.course_tables import CourseTables, utc_now
@@ -27,34 +28,37 @@ class Plans:
     dates: TextDates
     merge_ledger: bool
 
-    def content_consumption(self, from_account: str, to_account: str) -> tuple[list[BatchWrites], int]:
-        """The writes to user_content_consumption and its ledger, and how many rows were read."""
+    def content_consumption(self, from_account: str, to_account: str) -> Iterator[tuple[list[BatchWrites], int]]:
+        """The writes to user_content_consumption and its ledger, and how many rows were read.
+
+        A large account comes in parts of whole courses, each of which is read when it is asked for.
+        """
         tables = self.tables
         # The rows before the ledger, since another worker may be merging into the from account right now and no
         # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
         # which the follow-up of that merge mends; an older one would make them too large, for good.
-        theirs = tables.content_consumption(from_account)
-        batches = {(row["courseid"], row["batchid"]) for row in theirs}
-        from_ledger, own, to_ledger = tables.counterparts(from_account, to_account, batches)
-        from_rows, to_rows = rows_to_merge(
-            tables.content_columns,
-            theirs,
-            own,
-            key=("courseid", "batchid", "contentid"),
-            counters=("viewcount", "completedcount"),
-        )
-        writes = merge_content_consumption(
-            from_account,
-            to_account,
-            from_rows,
-            to_rows,
-            from_ledger,
-            to_ledger,
-            dates=self.dates,
-            now=utc_now(),
-            ledger=self.merge_ledger,
-        )
-        return writes, len(theirs) + len(own) + len(from_ledger) + len(to_ledger)
+        for theirs in tables.content_consumption(from_account):
+            batches = {(row["courseid"], row["batchid"]) for row in theirs}
+            from_ledger, own, to_ledger = tables.counterparts(from_account, to_account, batches)
+            from_rows, to_rows = rows_to_merge(
+                tables.content_columns,
+                theirs,
+                own,
+                key=("courseid", "batchid", "contentid"),
+                counters=("viewcount", "completedcount"),
+            )
+            writes = merge_content_consumption(
+                from_account,
+                to_account,
+                from_rows,
+                to_rows,
+                from_ledger,
+                to_ledger,
+                dates=self.dates,
+                now=utc_now(),
+                ledger=self.merge_ledger,
+            )
+            yield writes, len(theirs) + len(own) + len(from_ledger) + len(to_ledger)
 
     def user_enrolments(self, from_account: str, to_account: str) -> tuple[EnrolmentMerge, int]:
         """The writes to user_enrolments, and how many rows were read."""
@@ -77,6 +81,6 @@ class Plans:
         """Whether the to account lacks anything of the from account's history."""
         return bool(
             self.user_enrolments(from_account, to_account)[0].writes
-            or self.content_consumption(from_account, to_account)[0]
+            or any(writes for writes, _ in self.content_consumption(from_account, to_account))
             or self.user_activity_agg(from_account, to_account)[0]
         )

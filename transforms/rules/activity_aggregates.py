@@ -105,7 +105,7 @@ def _attempts(details: Iterable[str]) -> Counter[str]:
     return Counter(content for content in contents.values() if isinstance(content, str))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4_096)
 def _attempt(detail: str) -> Mapping[str, Any]:
     """The attempt that an item of agg_details describes; empty if it is no such JSON.
 
