@@ -16,7 +16,7 @@ from local.settings import LocalSettings
 
 _QUICK_EVENTS = 200
 _QUICK_BAR = 0.35
-"""Quick runs gave 0.52 and more (docs/decisions/0031); to be raised as the pipeline gets faster."""
+"""Quick runs gave 0.50 and more (docs/decisions/0031); to be raised as the pipeline gets faster."""
 
 _EVENTS = {DIRECT: 1_000, FLINK: 6_000}
 """On Flink so many that Java compiling itself is little of it, as it is of a job that runs for months."""
