@@ -38,7 +38,7 @@ def run(asked: list[BenchOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPat
         asked.append(options)
         latencies = [1.0, 2.0, 3.0] if options.runner == FLINK else None
         pipeline = PipelineRun(_phase(cpu_ms=8, events_per_s=50), None, latencies, [1.0, 2.0])
-        floor, baseline = _phase(cpu_ms=2, events_per_s=100), _phase(cpu_ms=32, events_per_s=5)
+        floor, baseline = _phase(cpu_ms=4, events_per_s=100), _phase(cpu_ms=32, events_per_s=5)
         return BenchResult(options, floor, baseline, pipeline, (99, 101), (0.1, 0.2))
 
     monkeypatch.setattr(command, "bench", bench)
@@ -58,8 +58,8 @@ def test_results_are_a_picture_and_json_that_the_output_names(
         has_entries(
             ratio_to_floor=0.5,
             ratio_to_baseline=10,
-            cpu_ratio_to_floor=0.25,
-            python_cpu_ratio_to_floor=0.25,
+            cpu_ratio_to_floor=0.5,
+            python_cpu_ratio_to_floor=0.5,
             cassandra_cpu_ratio_to_baseline=0.25,
             python_cpu_ms_per_event=8,
             latency_p95_s=3,
@@ -67,7 +67,7 @@ def test_results_are_a_picture_and_json_that_the_output_names(
     )
 
 
-@pytest.mark.parametrize(("bar", "exit_code"), [(["--bar", "0.25"], 0), (["--bar", "0.26"], 1), ([], 0)])
+@pytest.mark.parametrize(("bar", "exit_code"), [(["--bar", "0.5"], 0), (["--bar", "0.51"], 1), ([], 0)])
 def test_it_fails_under_the_bar(
     run: Run, capsys: pytest.CaptureFixture[str], bar: list[str], exit_code: int
 ) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -388,7 +389,13 @@ def test_an_interrupted_replay_says_so_and_how_far_it_came(make_job: MakeJob) ->
     _fail(job, *(_failed(message(f"f{i}", "t")) for i in range(5_000)))
     # It waits for somebody to read its output, which is longer than a pipe holds.
     process = subprocess.Popen(
-        _command(job, "--dry_run"), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        _command(job, "--dry_run"),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore SIGINT, and what they start inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
