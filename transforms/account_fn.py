@@ -15,7 +15,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.shared import Shared
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from transforms.account_lanes import AccountLanes
 from transforms.course_tables import TRANSIENT_ERRORS, CourseTables
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
-_ACCOUNTS_AT_ONCE = 8
+_ACCOUNTS_AT_ONCE = 16
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
 
 _shared_tables = Shared()
@@ -65,8 +65,8 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         self._merge = merge
 
     @abstractmethod
-    def work(self, plans: Plans, item: Item) -> Done:
-        """Do the work, on a thread of its own; may be called again after an error that may pass."""
+    async def work(self, plans: Plans, item: Item) -> Done:
+        """Do the work, on the process's event loop; may be called again after an error that may pass."""
 
     @abstractmethod
     def outputs(self, outcome: Outcome[Item, Done]) -> Iterator[Any]:
@@ -82,8 +82,7 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         self._lanes: AccountLanes[tuple[Item, Timestamp], tuple[Outcome[Item, Done], Timestamp]] = AccountLanes(
             self._outcome, _ACCOUNTS_AT_ONCE
         )
-
-        self._retrying = Retrying(
+        self._retrying = AsyncRetrying(
             retry=retry_if_exception_type(TRANSIENT_ERRORS),
             stop=stop_after_delay(self._cassandra.retry_seconds),
             wait=wait_random_exponential(multiplier=_FIRST_RETRY_S, max=_LONGEST_RETRY_S),
@@ -104,16 +103,13 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
                 else:
                     yield WindowedValue(output, timestamp, (GlobalWindow(),))
 
-    def teardown(self) -> None:
-        """Let go of the threads."""
-        self._lanes.close()
-
-    def _outcome(self, submitted: tuple[Item, Timestamp]) -> tuple[Outcome[Item, Done], Timestamp]:
+    async def _outcome(self, submitted: tuple[Item, Timestamp]) -> tuple[Outcome[Item, Done], Timestamp]:
         item, timestamp = submitted
         started_ms = time.time() * 1000
-        done, error = None, None
+        done: Done | None = None
+        error: str | None = None
         try:
-            done = self._retrying(self.work, self._plans, item)
+            done = await self._retrying(self.work, self._plans, item)
         except TRANSIENT_ERRORS as e:
             error = f"Cassandra did not answer within {self._cassandra.retry_seconds:g} s: {_sentence(e)}"
         except Exception as e:

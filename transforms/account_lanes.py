@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
+
+from transforms.event_loop import event_loop, wait_for
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -15,53 +16,64 @@ Result = TypeVar("Result")
 class AccountLanes(Generic[Item, Result]):
     """A lane for each account: what is submitted to one lane runs in order, and lanes run side by side.
 
-    Threads suit the work, which waits for Cassandra most of its time.
+    The work is done on the process's event loop, from when it is submitted; `submit` and `results` are for another
+    thread.
     """
 
-    def __init__(self, work: Callable[[Item], Result], threads: int) -> None:
+    def __init__(self, work: Callable[[Item], Awaitable[Result]], at_once: int) -> None:
         """Start without lanes.
 
         Args:
             work: what is done with each item; an exception from it comes out of `results`.
-            threads: how many items are in work at once, at most.
+            at_once: how many lanes are in work at once, at most.
         """
         self._work = work
-        self._pool = ThreadPoolExecutor(threads)
-        self._lock = threading.Lock()
+        self._loop = event_loop()
+        self._free = asyncio.Semaphore(at_once)
+        self._submitted: deque[tuple[str, Item]] = deque()
+        self._woken = False
         self._lanes: dict[str, deque[Item]] = {}
-        self._running: list[Future[list[Result]]] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._results: list[Result] = []
 
     def submit(self, account: str, item: Item) -> None:
         """Do the work for the item after all that was submitted for the account before."""
-        with self._lock:
+        self._submitted.append((account, item))
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._begin)
+
+    def results(self) -> list[Result]:
+        """Wait for all that was submitted; each result comes once, those of an account in order."""
+        return wait_for(self._finish())
+
+    def _begin(self) -> None:
+        # Before the first is taken: later, an item that is submitted meanwhile would wake nobody.
+        self._woken = False
+        while self._submitted:
+            account, item = self._submitted.popleft()
             lane = self._lanes.get(account)
             if lane is not None:
                 lane.append(item)
-                return
-            self._lanes[account] = deque([item])
-        self._running.append(self._pool.submit(self._run, account))
+            else:
+                self._lanes[account] = deque([item])
+                self._running.add(self._loop.create_task(self._run(account)))
 
-    def results(self) -> Iterator[Result]:
-        """Wait for all that was submitted; each result comes once, those of an account in order."""
-        while self._running:
-            yield from self._running.pop(0).result()
+    async def _finish(self) -> list[Result]:
+        self._begin()
+        ended, self._running = self._running, set()
+        errors = await asyncio.gather(*ended, return_exceptions=True)
+        results, self._results = self._results, []
+        for error in errors:
+            if error is not None:
+                raise error
+        return results
 
-    def close(self) -> None:
-        """Let go of the threads; work that has not begun is dropped."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _run(self, account: str) -> list[Result]:
-        results: list[Result] = []
-        while True:
-            with self._lock:
-                lane = self._lanes[account]
-                if not lane:
-                    del self._lanes[account]
-                    return results
-                item = lane.popleft()
-            try:
-                results.append(self._work(item))
-            except BaseException:
-                with self._lock:
-                    del self._lanes[account]
-                raise
+    async def _run(self, account: str) -> None:
+        lane = self._lanes[account]
+        try:
+            async with self._free:
+                while lane:
+                    self._results.append(await self._work(lane.popleft()))
+        finally:
+            del self._lanes[account]

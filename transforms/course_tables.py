@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import TypeVar
@@ -25,10 +26,11 @@ from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionP
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
 from cassandra.query import BoundStatement, tuple_factory
 
+from transforms.requests import Requests
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import Row, RowWrite
 from transforms.settings import CassandraSettings
-from transforms.statements import Read, Write, as_request, execute, insert, size, update, write_all
+from transforms.statements import Read, Write, as_request, insert, size, update
 from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow, UndecodedRows
 
 _log = logging.getLogger(__name__)
@@ -75,9 +77,9 @@ class MissingTableError(LookupError):
 class CourseTables:
     """Reads and writes of the tables that a merge touches, over one session a process.
 
-    Connects at the first use, since a worker may start while Cassandra is down; thread-safe. Rows of one
-    partition are written as one mutation. All methods raise the driver's errors, of which those in
-    TRANSIENT_ERRORS may pass.
+    Connects at the first use, since a worker may start while Cassandra is down. Rows of one partition are written
+    as one mutation. All methods raise the driver's errors, of which those in TRANSIENT_ERRORS may pass; what is
+    awaited runs on the process's event loop (transforms/event_loop.py).
     """
 
     def __init__(self, settings: CassandraSettings, *, merge_ledger: bool) -> None:
@@ -91,7 +93,6 @@ class CourseTables:
         self._merge_ledger = merge_ledger
         self._lock = threading.Lock()
         self._cluster: Cluster | None = None
-        self._open_session: Session | None = None
 
     def connect(self) -> None:
         """Connect and prepare, unless that is done.
@@ -100,27 +101,32 @@ class CourseTables:
             MissingTableError: if the keyspace or a table does not exist.
         """
         with self._lock:
-            if self._open_session is not None:
+            if self._cluster is not None:
                 return
             cluster = _cluster(self._settings)
             try:
                 session = cluster.connect()
                 session.client_protocol_handler = UndecodedRows
-                self._prepare(session)
+                self._prepare(session, Requests(session))
             except BaseException:
                 cluster.shutdown()
                 raise
-            self._cluster, self._open_session = cluster, session
+            self._cluster = cluster
 
     def close(self) -> None:
         """Close the session; the next use opens another."""
         with self._lock:
-            cluster, self._cluster, self._open_session = self._cluster, None, None
+            cluster, self._cluster = self._cluster, None
         if cluster is not None:
             cluster.shutdown()
 
-    def _prepare(self, session: Session) -> None:
+    async def _connected(self) -> None:
+        if self._cluster is None:
+            await asyncio.to_thread(self.connect)
+
+    def _prepare(self, session: Session, requests: Requests) -> None:
         settings = self._settings
+        self._requests = requests
         keyspace = session.cluster.metadata.keyspaces.get(settings.keyspace)
         if keyspace is None:
             msg = f"lms-cassandra.keyspace: there is no keyspace {settings.keyspace}"
@@ -133,66 +139,62 @@ class CourseTables:
             return keyspace.tables[name]
 
         content = table(settings.content_consumption_table, "lms-cassandra.content_consumption.table")
-        self._content = Read(session, content, "userid = ?")
-        self._content_of_courses = Read(session, content, "userid = ? AND courseid IN ?")
+        self._content = Read(session, requests, content, "userid = ?")
+        self._content_of_courses = Read(session, requests, content, "userid = ? AND courseid IN ?")
         self._insert_content = Write(session, insert(content))
         enrolments = table(settings.user_enrolments_table, "lms-cassandra.user_enrolments.table")
-        self._enrolments = Read(session, enrolments, "userid IN ?")
-        self._courses = Read(session, enrolments, "userid = ?", columns=["courseid"])
+        self._enrolments = Read(session, requests, enrolments, "userid IN ?")
+        self._courses = Read(session, requests, enrolments, "userid = ?", columns=["courseid"])
         self._insert_enrolment = Write(session, insert(enrolments))
         self._update_enrolment = Write(session, update(enrolments))
         aggregates = table(settings.user_activity_agg_table, "lms-cassandra.user_activity_agg.table")
         self._aggregates = Read(
-            session, aggregates, "activity_type = 'Course' AND activity_id IN ? AND user_id IN ?"
+            session, requests, aggregates, "activity_type = 'Course' AND activity_id IN ? AND user_id IN ?"
         )
         # UPDATE even for a copied row: inserting a map would first delete what another writer puts there.
         self._update_aggregates = Write(session, update(aggregates))
         if self._merge_ledger:
             ledger, log = table(LEDGER_TABLE, "merge.ledger"), table(MERGE_LOG_TABLE, "merge.ledger")
-            self._ledger_of_courses = Read(session, ledger, "userid = ? AND courseid IN ?")
-            self._ledger_entries = Read(session, ledger, "userid = ? AND (courseid, batchid, originid) IN ?")
+            self._ledger_of_courses = Read(session, requests, ledger, "userid = ? AND courseid IN ?")
+            self._ledger_entries = Read(
+                session, requests, ledger, "userid = ? AND (courseid, batchid, originid) IN ?"
+            )
             self._insert_ledger = Write(session, insert(ledger))
-            self._log = Read(session, log, "userid = ?")
-            self._logged = Read(session, log, "userid = ? AND intoid = ?", columns=["mid"])
+            self._log = Read(session, requests, log, "userid = ?")
+            self._logged = Read(session, requests, log, "userid = ? AND intoid = ?", columns=["mid"])
             self._insert_log = Write(session, insert(log))
 
     @property
-    def _session(self) -> Session:
-        self.connect()
-        return self._open_session
-
-    @property
     def content_columns(self) -> Columns:
-        """The columns of user_content_consumption."""
-        self.connect()
+        """The columns of user_content_consumption, once it is connected."""
         return self._content.columns
 
     @property
     def enrolment_columns(self) -> Columns:
-        """The columns of user_enrolments."""
-        self.connect()
+        """The columns of user_enrolments, once it is connected."""
         return self._enrolments.columns
 
-    def content_consumption(self, account: str) -> Iterator[list[StoredRow]]:
+    async def content_consumption(self, account: str) -> AsyncIterator[list[StoredRow]]:
         """All rows of the account in user_content_consumption, in parts of whole courses.
 
         All courses of an account are one partition, which is read page by page: a part may be worked on, and its
         counterpart written, before the next is read.
         """
-        self.connect()
+        await self._connected()
         courseid = self._content.columns.key("courseid")
         part: list[StoredRow] = []
-        for rows in execute(self._session, [self._content.bind(account)]):
-            stored = (StoredRow(self._content.columns, raw) for raw in rows)
-            for _, course in groupby(stored, key=lambda row: courseid(row.raw)):
-                part += course
-                if len(part) >= _ROWS_A_PART:
+        async for page in self._content.pages(self._content.bind(account)):
+            for _, course in groupby(page, key=lambda row: courseid(row.raw)):
+                rows = list(course)
+                # A course may go on from the page before.
+                if len(part) >= _ROWS_A_PART and courseid(part[-1].raw) != courseid(rows[0].raw):
                     yield part
                     part = []
+                part += rows
         if part:
             yield part
 
-    def counterparts(
+    async def counterparts(
         self, from_account: str, to_account: str, batches: Collection[tuple[str, str]]
     ) -> tuple[list[Row], list[StoredRow], list[Row]]:
         """What the from account's content rows meet when they are merged.
@@ -208,85 +210,85 @@ class CourseTables:
         Returns:
             The from account's ledger of their courses, and of the to account content rows and ledger rows.
         """
-        session = self._session
         courses = list(_parts(sorted({courseid for courseid, _ in batches}), _COURSES_A_READ))
         content = [self._content_of_courses.bind(to_account, part) for part in courses]
         if not self._merge_ledger:
-            return [], self._content_of_courses.rows(content), []
+            return [], await self._content_of_courses.rows(content), []
         # An account has hardly ever received a merge itself, so its ledger is read along with the rest, though it
         # says which origins there are besides the account.
         own_entries = self._bind_entries(to_account, {(*batch, from_account) for batch in batches})
         ledger = [self._ledger_of_courses.bind(from_account, part) for part in courses]
-        results = (list(rows) for rows in execute(session, [*ledger, *content, *own_entries]))
+        results = iter(await self._requests.all_rows([*ledger, *content, *own_entries]))
         from_ledger = self._ledger_of_courses.decode(islice(results, len(ledger)))
         to_rows = self._content_of_courses.stored(islice(results, len(content)))
         to_ledger = self._ledger_entries.decode(results)
         others = {(row["courseid"], row["batchid"], row["originid"]) for row in from_ledger}
-        to_ledger += self._ledger_entries.decoded(self._bind_entries(to_account, others))
+        to_ledger += await self._ledger_entries.decoded(self._bind_entries(to_account, others))
         return from_ledger, to_rows, to_ledger
 
     def _bind_entries(self, account: str, entries: set[tuple[str, str, str]]) -> list[BoundStatement]:
         return [self._ledger_entries.bind(account, part) for part in _parts(sorted(entries), _LEDGER_ROWS_A_READ)]
 
-    def enrolments(self, *accounts: str) -> list[StoredRow]:
+    async def enrolments(self, *accounts: str) -> list[StoredRow]:
         """All rows of the accounts in user_enrolments."""
-        self.connect()
-        return self._enrolments.rows([self._enrolments.bind(accounts)])
+        await self._connected()
+        return await self._enrolments.rows([self._enrolments.bind(accounts)])
 
-    def activity_aggregates(self, enrolled: str, accounts: Sequence[str]) -> dict[str, list[Row]]:
+    async def activity_aggregates(self, enrolled: str, accounts: Sequence[str]) -> dict[str, list[Row]]:
         """The Course aggregates of each of `accounts`, for every course that the account `enrolled` is in.
 
         A partition holds one course of one account, so each read is of several.
         """
-        self.connect()
-        courses = sorted({row["courseid"] for row in self._courses.rows([self._courses.bind(enrolled)])})
+        await self._connected()
+        courses = sorted({row["courseid"] for row in await self._courses.rows([self._courses.bind(enrolled)])})
         rows: dict[str, list[Row]] = {account: [] for account in accounts}
         reads = (self._aggregates.bind(part, accounts) for part in _parts(courses, _COURSES_A_READ))
-        for row in self._aggregates.decoded(reads):
+        for row in await self._aggregates.decoded(reads):
             rows[row["user_id"]].append(row)
         return rows
 
-    def merge_log(self, account: str) -> list[Row]:
+    async def merge_log(self, account: str) -> list[Row]:
         """The accounts into which the account was merged: rows of userid, intoid, mid, merged_on."""
-        self.connect()
-        return self._log.decoded([self._log.bind(account)])
+        await self._connected()
+        return await self._log.decoded([self._log.bind(account)])
 
-    def is_logged(self, from_account: str, into_account: str) -> bool:
+    async def is_logged(self, from_account: str, into_account: str) -> bool:
         """Whether the merge log has this pair."""
-        self.connect()
-        return bool(self._logged.rows([self._logged.bind(from_account, into_account)]))
+        await self._connected()
+        return bool(await self._logged.rows([self._logged.bind(from_account, into_account)]))
 
-    def write_merge_log(self, from_account: str, into_account: str, mid: str) -> None:
+    async def write_merge_log(self, from_account: str, into_account: str, mid: str) -> None:
         """Write that one account is merged into another, by an event of this message id."""
+        await self._connected()
         row = {"userid": from_account, "intoid": into_account, "mid": mid, "merged_on": utc_now()}
-        write_all(self._session, [self._insert_log.bind(row)])
+        await self._requests.rows(self._insert_log.bind(row))
 
-    def write_content_consumption(self, batches: Iterable[BatchWrites]) -> None:
+    async def write_content_consumption(self, batches: Iterable[BatchWrites]) -> None:
         """Write the rows and the ledger rows of whole course batches, each within one mutation."""
-        session = self._session
+        await self._connected()
         for chunk in _chunks(batches):
             statements = [self._insert_content.bind(w.values) for batch in chunk for w in batch.rows]
             statements += [self._insert_ledger.bind(row) for batch in chunk for row in batch.ledger]
-            write_all(session, [as_request(statements)])
+            await self._requests.rows(as_request(statements))
 
-    def write_enrolments(self, writes: Sequence[RowWrite]) -> None:
+    async def write_enrolments(self, writes: Sequence[RowWrite]) -> None:
         """Write rows of user_enrolments of one account, as one mutation."""
-        session = self._session
+        await self._connected()
         statements = [
             (self._insert_enrolment if write.copied else self._update_enrolment).bind(write.values)
             for write in writes
         ]
         if statements:
-            write_all(session, [as_request(statements)])
+            await self._requests.rows(as_request(statements))
 
-    def write_activity_aggregates(self, writes: Iterable[RowWrite]) -> None:
+    async def write_activity_aggregates(self, writes: Iterable[RowWrite]) -> None:
         """Write rows of user_activity_agg, one mutation for each course, and several small ones in one request."""
-        session = self._session
+        await self._connected()
         by_course: dict[str, list[BoundStatement]] = {}
         for write in writes:
             statement = self._update_aggregates.bind(write.values)
             by_course.setdefault(write.values["activity_id"], []).append(statement)
-        write_all(session, map(as_request, _together(by_course.values())))
+        await self._requests.all_rows(map(as_request, _together(by_course.values())))
 
 
 def utc_now() -> datetime:

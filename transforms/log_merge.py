@@ -34,7 +34,7 @@ class LogMergeFn(AccountFn[MergeEvent, None]):
         """Put the event in its to account's lane."""
         super().process(element, timestamp)
 
-    def work(self, plans: Plans, item: MergeEvent) -> None:
+    async def work(self, plans: Plans, item: MergeEvent) -> None:
         """Write the row, unless the ledger is off or a follow-up's row is there already.
 
         A follow-up leaves the row of the original event alone: the mids of later follow-ups are derived from
@@ -42,9 +42,9 @@ class LogMergeFn(AccountFn[MergeEvent, None]):
         """
         if not self._merge.merge_ledger:
             return
-        if item.path and plans.tables.is_logged(item.from_account, item.to_account):
+        if item.path and await plans.tables.is_logged(item.from_account, item.to_account):
             return
-        plans.tables.write_merge_log(item.from_account, item.to_account, item.mid)
+        await plans.tables.write_merge_log(item.from_account, item.to_account, item.mid)
 
     def outputs(self, outcome: Outcome[MergeEvent, None]) -> Iterator[tuple[str, MergeEvent] | TaggedOutput]:
         """The event, keyed as it came, or its failure tagged `failed`."""

@@ -12,11 +12,11 @@ class MergeContentConsumptionFn(MergeTableFn):
 
     table = "content_consumption"
 
-    def work(self, plans: Plans, item: MergeEvent) -> TableChange:
+    async def work(self, plans: Plans, item: MergeEvent) -> TableChange:
         """Merge one event's rows part by part, and write each with its ledger rows."""
         rows_read = rows_written = 0
-        for batches, read in plans.content_consumption(item.from_account, item.to_account):
-            plans.tables.write_content_consumption(batches)
+        async for batches, read in plans.content_consumption(item.from_account, item.to_account):
+            await plans.tables.write_content_consumption(batches)
             rows_read += read
             rows_written += sum(len(batch.rows) + len(batch.ledger) for batch in batches)
         return TableChange(rows_read, rows_written)

@@ -12,10 +12,10 @@ class MergeUserActivityAggregatesFn(MergeTableFn):
 
     table = "user_activity_agg"
 
-    def work(self, plans: Plans, item: MergeEvent) -> TableChange:
+    async def work(self, plans: Plans, item: MergeEvent) -> TableChange:
         """Merge one event's rows and write them."""
-        writes, rows_read = plans.user_activity_agg(item.from_account, item.to_account)
-        plans.tables.write_activity_aggregates(writes)
+        writes, rows_read = await plans.user_activity_agg(item.from_account, item.to_account)
+        await plans.tables.write_activity_aggregates(writes)
         return TableChange(rows_read, len(writes))
 
 

@@ -12,10 +12,10 @@ class MergeUserEnrolmentsFn(MergeTableFn):
 
     table = "user_enrolments"
 
-    def work(self, plans: Plans, item: MergeEvent) -> TableChange:
+    async def work(self, plans: Plans, item: MergeEvent) -> TableChange:
         """Merge one event's rows and write them."""
-        merge, rows_read = plans.user_enrolments(item.from_account, item.to_account)
-        plans.tables.write_enrolments(merge.writes)
+        merge, rows_read = await plans.user_enrolments(item.from_account, item.to_account)
+        await plans.tables.write_enrolments(merge.writes)
         return TableChange(rows_read, len(merge.writes), tuple(merge.batches))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from transforms.course_tables import CourseTables, utc_now
@@ -28,7 +28,9 @@ class Plans:
     dates: TextDates
     merge_ledger: bool
 
-    def content_consumption(self, from_account: str, to_account: str) -> Iterator[tuple[list[BatchWrites], int]]:
+    async def content_consumption(
+        self, from_account: str, to_account: str
+    ) -> AsyncIterator[tuple[list[BatchWrites], int]]:
         """The writes to user_content_consumption and its ledger, and how many rows were read.
 
         A large account comes in parts of whole courses, each of which is read when it is asked for.
@@ -37,9 +39,9 @@ class Plans:
         # The rows before the ledger, since another worker may be merging into the from account right now and no
         # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
         # which the follow-up of that merge mends; an older one would make them too large, for good.
-        for theirs in tables.content_consumption(from_account):
+        async for theirs in tables.content_consumption(from_account):
             batches = {(row["courseid"], row["batchid"]) for row in theirs}
-            from_ledger, own, to_ledger = tables.counterparts(from_account, to_account, batches)
+            from_ledger, own, to_ledger = await tables.counterparts(from_account, to_account, batches)
             from_rows, to_rows = rows_to_merge(
                 tables.content_columns,
                 theirs,
@@ -60,27 +62,30 @@ class Plans:
             )
             yield writes, len(theirs) + len(own) + len(from_ledger) + len(to_ledger)
 
-    def user_enrolments(self, from_account: str, to_account: str) -> tuple[EnrolmentMerge, int]:
+    async def user_enrolments(self, from_account: str, to_account: str) -> tuple[EnrolmentMerge, int]:
         """The writes to user_enrolments, and how many rows were read."""
         tables = self.tables
-        rows = tables.enrolments(from_account, to_account)
+        rows = await tables.enrolments(from_account, to_account)
         theirs = [row for row in rows if row["userid"] == from_account]
         own = [row for row in rows if row["userid"] == to_account]
         from_rows, to_rows = rows_to_merge(tables.enrolment_columns, theirs, own, key=("courseid", "batchid"))
         merge = merge_user_enrolments(to_account, from_rows, to_rows, dates=self.dates)
         return merge, len(rows)
 
-    def user_activity_agg(self, from_account: str, to_account: str) -> tuple[list[RowWrite], int]:
+    async def user_activity_agg(self, from_account: str, to_account: str) -> tuple[list[RowWrite], int]:
         """The writes to user_activity_agg, and how many rows were read."""
-        rows = self.tables.activity_aggregates(from_account, (from_account, to_account))
+        rows = await self.tables.activity_aggregates(from_account, (from_account, to_account))
         from_rows, to_rows = rows[from_account], rows[to_account]
         writes = merge_user_activity_aggregates(to_account, from_rows, to_rows, now=utc_now())
         return writes, len(from_rows) + len(to_rows)
 
-    def would_write(self, from_account: str, to_account: str) -> bool:
+    async def would_write(self, from_account: str, to_account: str) -> bool:
         """Whether the to account lacks anything of the from account's history."""
-        return bool(
-            self.user_enrolments(from_account, to_account)[0].writes
-            or any(writes for writes, _ in self.content_consumption(from_account, to_account))
-            or self.user_activity_agg(from_account, to_account)[0]
-        )
+        enrolments, _ = await self.user_enrolments(from_account, to_account)
+        if enrolments.writes:
+            return True
+        async for writes, _ in self.content_consumption(from_account, to_account):
+            if writes:
+                return True
+        aggregates, _ = await self.user_activity_agg(from_account, to_account)
+        return bool(aggregates)

@@ -39,7 +39,7 @@ class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
         """Begin a bundle, within which a follow-up carries what all events of the bundle brought."""
         self._in_bundle: set[tuple[str, str]] = set()
 
-    def work(self, plans: Plans, item: MergedEvent) -> Sequence[FollowUp]:
+    async def work(self, plans: Plans, item: MergedEvent) -> Sequence[FollowUp]:
         """The follow-ups that are needed; none where the ledger is off.
 
         An account that lacks nothing needs none, and whatever merge brought it there looks further from it. Only
@@ -48,8 +48,8 @@ class RequestEnrolmentSyncFn(AccountFn[MergedEvent, Sequence[FollowUp]]):
         if not self._merge.merge_ledger:
             return []
         account = item.event.to_account
-        candidates = follow_ups(item.event, plans.tables.merge_log(account))
-        return [candidate for candidate in candidates if plans.would_write(account, candidate.into_account)]
+        candidates = follow_ups(item.event, await plans.tables.merge_log(account))
+        return [candidate for candidate in candidates if await plans.would_write(account, candidate.into_account)]
 
     def outputs(
         self, outcome: Outcome[MergedEvent, Sequence[FollowUp]]

@@ -1,9 +1,8 @@
-"""Prepared statements on one table, and how they are executed: side by side, with as little work as can be."""
+"""Prepared statements on one table, bound with as little work as can be."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 from cassandra.cluster import Session
@@ -11,30 +10,33 @@ from cassandra.cqltypes import DateType, LongType
 from cassandra.metadata import TableMetadata
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
 
+from transforms.requests import Requests, UndecodedRows
 from transforms.rules.rows import Row
 from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow
-
-_IN_FLIGHT = 16
-
-UndecodedRows = Iterable[tuple[bytes | None, ...]]
 
 
 class Read:
     """A SELECT of rows of one table."""
 
     def __init__(
-        self, session: Session, table: TableMetadata, where: str, columns: Sequence[str] | None = None
+        self,
+        session: Session,
+        requests: Requests,
+        table: TableMetadata,
+        where: str,
+        columns: Sequence[str] | None = None,
     ) -> None:
         """Prepare it.
 
         Args:
-            session: whose client_protocol_handler is UndecodedRows.
+            session: where it is prepared.
+            requests: where it is executed.
             table: the table as it is.
             where: the condition, with a mark for each value to bind.
             columns: what is read; by default, every column.
         """
         names = ", ".join(name_of(column) for column in columns or table.columns)
-        self._session = session
+        self._requests = requests
         self._prepared = session.prepare(f"SELECT {names} FROM {full_name(table)} WHERE {where}")
         self.columns = Columns({column[2]: column[3] for column in self._prepared.result_metadata})
 
@@ -42,13 +44,18 @@ class Read:
         """Bind a value to each mark."""
         return self._prepared.bind(values)
 
-    def rows(self, statements: Iterable[BoundStatement]) -> list[StoredRow]:
+    async def rows(self, statements: Iterable[BoundStatement]) -> list[StoredRow]:
         """The rows of statements that were bound here, which are executed side by side."""
-        return self.stored(execute(self._session, statements))
+        return self.stored(await self._requests.all_rows(statements))
 
-    def decoded(self, statements: Iterable[BoundStatement]) -> list[Row]:
+    async def pages(self, statement: BoundStatement) -> AsyncIterator[list[StoredRow]]:
+        """As rows() of one statement, page by page, each of which is asked for when it is needed."""
+        async for page in self._requests.pages(statement):
+            yield self.stored([page])
+
+    async def decoded(self, statements: Iterable[BoundStatement]) -> list[Row]:
         """As rows(), every column decoded."""
-        return self.decode(execute(self._session, statements))
+        return self.decode(await self._requests.all_rows(statements))
 
     def stored(self, results: Iterable[UndecodedRows]) -> list[StoredRow]:
         """The rows of results of statements that were bound here."""
@@ -91,28 +98,6 @@ def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
         as_integer = LongType.serialize
         return lambda value, version: (as_integer if type(value) is int else serialize)(value, version)
     return serialize
-
-
-def execute(session: Session, statements: Iterable[Any]) -> Iterator[UndecodedRows]:
-    """Execute statements side by side, several at a time; the rows of each come in order.
-
-    Nothing is executed before the first rows are asked for.
-
-    Raises:
-        Exception: the driver's errors; further statements may be under way then.
-    """
-    in_flight = deque[Any]()
-    for statement in statements:
-        if len(in_flight) == _IN_FLIGHT:
-            yield in_flight.popleft().result()
-        in_flight.append(session.execute_async(statement))
-    while in_flight:
-        yield in_flight.popleft().result()
-
-
-def write_all(session: Session, statements: Iterable[Any]) -> None:
-    """Execute statements side by side, and wait until all are done."""
-    deque(execute(session, statements), maxlen=0)
 
 
 def as_request(statements: Sequence[BoundStatement]) -> BatchStatement | BoundStatement:

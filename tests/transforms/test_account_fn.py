@@ -44,7 +44,7 @@ def cassandra(retry_seconds: float) -> CassandraSettings:
 class FailingFn(AccountFn[tuple[str, int], int]):
     """Fails with the named error so many times, then succeeds; yields the number of attempts."""
 
-    def work(self, plans: Plans, item: tuple[str, int]) -> int:
+    async def work(self, plans: Plans, item: tuple[str, int]) -> int:
         error, times = item
         attempts[error] = attempts.get(error, 0) + 1
         if attempts[error] <= times:

@@ -27,6 +27,7 @@ from hamcrest import (
     raises,
 )
 
+from tests.blocking import Blocking
 from tests.keyspaces import Keyspace, MakeKeyspace
 from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, DATES, ENROLMENTS, LEDGER, MERGE_LOG
 from transforms import course_tables
@@ -37,8 +38,8 @@ from transforms.rules.rows import RowWrite
 
 
 @contextmanager
-def connected(keyspace: Keyspace, /, *, merge_ledger: bool = True, **changes: Any) -> Iterator[CourseTables]:
-    tables = CourseTables(keyspace.settings(**changes), merge_ledger=merge_ledger)
+def connected(keyspace: Keyspace, /, *, merge_ledger: bool = True, **changes: Any) -> Iterator[Blocking]:
+    tables = Blocking(CourseTables(keyspace.settings(**changes), merge_ledger=merge_ledger))
     try:
         yield tables
     finally:
@@ -51,7 +52,7 @@ def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
 
 
 @pytest.fixture(scope="module")
-def tables(keyspace: Keyspace) -> Iterator[CourseTables]:
+def tables(keyspace: Keyspace) -> Iterator[Blocking]:
     with connected(keyspace) as made:
         yield made
 
@@ -87,9 +88,9 @@ def aggregates(user_id: str, **columns: Any) -> dict[str, Any]:
     return {"activity_type": "Course", "activity_id": "c1", "user_id": user_id, "context_id": "cb:b1", **columns}
 
 
-def merge(tables: CourseTables, from_account: str, to_account: str) -> None:
+def merge(tables: Blocking, from_account: str, to_account: str) -> None:
     """Merge the three tables."""
-    plans = Plans(tables, DATES, merge_ledger=True)
+    plans = Blocking(Plans(tables.awaited, DATES, merge_ledger=True))
     for writes, _ in plans.content_consumption(from_account, to_account):
         tables.write_content_consumption(writes)
     tables.write_enrolments(plans.user_enrolments(from_account, to_account)[0].writes)
@@ -178,7 +179,7 @@ def written_at(keyspace: Keyspace, table: str, column: str, userid: str) -> Any:
 
 
 def test_what_a_write_leaves_out_keeps_its_value_and_is_not_even_written(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     to_account = account("to")
     row = enrolment(to_account)
@@ -211,7 +212,7 @@ def test_what_a_write_leaves_out_keeps_its_value_and_is_not_even_written(
 
 
 def test_no_null_is_written_over_what_another_writer_wrote_meanwhile(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     from_account, to_account = account("from"), account("to")
     keyspace.insert(
@@ -221,7 +222,7 @@ def test_no_null_is_written_over_what_another_writer_wrote_meanwhile(
             ACTIVITY_AGG: [aggregates(from_account, aggregates={"completedCount": 2.0})],
         }
     )
-    plans = Plans(tables, DATES, merge_ledger=True)
+    plans = Blocking(Plans(tables.awaited, DATES, merge_ledger=True))
     content = next(plans.content_consumption(from_account, to_account))[0]
     enrolments = plans.user_enrolments(from_account, to_account)[0].writes
     aggregated = plans.user_activity_agg(from_account, to_account)[0]
@@ -253,7 +254,7 @@ def test_no_null_is_written_over_what_another_writer_wrote_meanwhile(
 
 
 def test_map_entries_are_added_to_those_that_another_writer_wrote_meanwhile(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     from_account, to_account = account("from"), account("to")
     keyspace.insert(
@@ -268,7 +269,7 @@ def test_map_entries_are_added_to_those_that_another_writer_wrote_meanwhile(
             ],
         }
     )
-    plans = Plans(tables, DATES, merge_ledger=True)
+    plans = Blocking(Plans(tables.awaited, DATES, merge_ledger=True))
     enrolments = plans.user_enrolments(from_account, to_account)[0].writes
     aggregated = plans.user_activity_agg(from_account, to_account)[0]
 
@@ -297,7 +298,7 @@ def test_map_entries_are_added_to_those_that_another_writer_wrote_meanwhile(
 
 
 def test_ledger_rows_are_written_with_the_rows(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     row = enrolment(account("to"))
     ledger = row | {"originid": "o", "viewcounts": {"k1": 3}, "updated_on": course_tables.utc_now()}
@@ -313,7 +314,7 @@ def test_ledger_rows_are_written_with_the_rows(
 
 
 def test_the_merge_log_has_the_accounts_into_which_an_account_was_merged(
-    tables: CourseTables, account: Callable[[str], str]
+    tables: Blocking, account: Callable[[str], str]
 ) -> None:
     a, b, c = map(account, "abc")
     for into, mid in ((b, "LP.1"), (c, "LP.2"), (b, "LP.3")):
@@ -327,7 +328,7 @@ def test_the_merge_log_has_the_accounts_into_which_an_account_was_merged(
 
 
 def test_aggregates_are_those_of_the_courses_of_the_enrolled_account_for_each_account(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     a, b = account("a"), account("b")
 
@@ -359,7 +360,7 @@ def test_aggregates_are_those_of_the_courses_of_the_enrolled_account_for_each_ac
 
 
 def test_an_account_of_many_pages_is_read_and_written_whole(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     # The driver's pages have 5,000 rows; 60 batches of 100 contents go into several mutations.
     contents = [
@@ -385,7 +386,7 @@ def test_an_account_of_many_pages_is_read_and_written_whole(
 
 
 def test_a_large_account_is_merged_in_parts_of_whole_courses_each_read_when_it_is_asked_for(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     # 4,800 of 6,000 rows are of courses that both have; some courses are split between the driver's pages.
     a, b, origin = account("a"), account("b"), account("origin")
@@ -403,7 +404,7 @@ def test_a_large_account_is_merged_in_parts_of_whole_courses_each_read_when_it_i
 
     tables.write_content_consumption(contents(a, 20))
     tables.write_content_consumption(contents(b, 16))
-    plans = Plans(tables, DATES, merge_ledger=True)
+    plans = Blocking(Plans(tables.awaited, DATES, merge_ledger=True))
     parts = plans.content_consumption(a, b)
     courses, read = [], []
 
@@ -572,7 +573,7 @@ def test_a_request_has_several_partitions_only_while_they_are_small_and_each_who
 
 
 def test_aggregates_of_many_courses_are_read_and_written(
-    keyspace: Keyspace, tables: CourseTables, account: Callable[[str], str]
+    keyspace: Keyspace, tables: Blocking, account: Callable[[str], str]
 ) -> None:
     a, b = account("a"), account("b")
     courses = [f"c{number:02}" for number in range(25)]
@@ -598,7 +599,7 @@ def test_aggregates_of_many_courses_are_read_and_written(
 
 
 def test_of_the_primary_only_ledger_rows_of_the_from_accounts_origins_are_read(
-    tables: CourseTables, account: Callable[[str], str]
+    tables: Blocking, account: Callable[[str], str]
 ) -> None:
     a, b, origin = account("a"), account("b"), account("origin")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import pytest
@@ -55,26 +55,22 @@ class Merger:
         ]
         self._request = RequestEnrolmentSyncFn(cassandra, MERGE)
 
-    def merge(self, event: MergeEvent) -> list[MergeEvent]:
+    async def merge(self, event: MergeEvent) -> list[MergeEvent]:
         """Merge one event; returns its follow-ups as they come back from the input topic."""
-        self._log.work(self._plans, event)
+        await self._log.work(self._plans, event)
         for merge in self._merges:
-            merge.work(self._plans, event)
-        follow_ups = self._request.work(self._plans, MergedEvent(event, ()))
+            await merge.work(self._plans, event)
+        follow_ups = await self._request.work(self._plans, MergedEvent(event, ()))
         messages = [json.dumps(follow_up_event(event, one, 0)).encode() for one in follow_ups]
         return [parse_merge_event(message, Source("topic", 0, 0, 0)) for message in messages]
 
     def merge_overlapping(self, merges: list[MergeEvent]) -> None:
         """Merge the events and their follow-ups, one at a time for each account."""
         lanes: AccountLanes[MergeEvent, list[MergeEvent]] = AccountLanes(self.merge, 4)
-        try:
+        while merges:
             for event in merges:
                 lanes.submit(event.to_account, event)
-            for follow_ups in lanes.results():
-                for event in follow_ups:
-                    lanes.submit(event.to_account, event)
-        finally:
-            lanes.close()
+            merges = list(chain.from_iterable(lanes.results()))
 
 
 @pytest.fixture(scope="module")
