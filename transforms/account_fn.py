@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import random
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -109,7 +111,7 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
         done: Done | None = None
         error: str | None = None
         try:
-            done = await self._retrying(self.work, self._plans, item)
+            done = await self._done(item)
         except TRANSIENT_ERRORS as e:
             error = f"Cassandra did not answer within {self._cassandra.retry_seconds:g} s: {_sentence(e)}"
         except Exception as e:
@@ -117,6 +119,16 @@ class AccountFn(beam.DoFn, Generic[Item, Done]):
             _log.debug("The work failed", exc_info=True)
             error = _sentence(e)
         return Outcome(item, done, error, started_ms, time.time() * 1000), timestamp
+
+    async def _done(self, item: Item) -> Done:
+        """The work done; only an error makes the retrying, which costs as much as a request."""
+        try:
+            return await self.work(self._plans, item)
+        except TRANSIENT_ERRORS:
+            await asyncio.sleep(random.uniform(0, _FIRST_RETRY_S))  # noqa: S311 - jitter
+        # A copy: what it knows of its attempts would be shared by all items that are retried at the same time.
+        done: Done = await self._retrying.copy()(self.work, self._plans, item)
+        return done
 
 
 def _sentence(error: Exception) -> str:

@@ -51,7 +51,6 @@ TRANSIENT_ERRORS = (
 )
 """What may pass by itself (design.md, "When something is down"): worth trying again."""
 
-_REQUEST_TIMEOUT_S = 12.0
 _ROWS_IN_A_MUTATION = 1_000
 """A soft bound: a mutation may be half a commit log segment (16 MB by default), and 1,000 rows of content
 consumption are about 200 KB. One course batch is never split, however large (design.md)."""
@@ -267,7 +266,7 @@ class CourseTables:
         """Write the rows and the ledger rows of whole course batches, each within one mutation."""
         await self._connected()
         for chunk in _chunks(batches):
-            statements = [self._insert_content.bind(w.values) for batch in chunk for w in batch.rows]
+            statements = [self._insert_content.bind_write(w) for batch in chunk for w in batch.rows]
             statements += [self._insert_ledger.bind(row) for batch in chunk for row in batch.ledger]
             await self._requests.rows(as_request(statements))
 
@@ -275,7 +274,7 @@ class CourseTables:
         """Write rows of user_enrolments of one account, as one mutation."""
         await self._connected()
         statements = [
-            (self._insert_enrolment if write.copied else self._update_enrolment).bind(write.values)
+            (self._insert_enrolment if write.copied else self._update_enrolment).bind_write(write)
             for write in writes
         ]
         if statements:
@@ -301,7 +300,7 @@ def _cluster(settings: CassandraSettings) -> Cluster:
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.local_dc or "")),
         consistency_level=ConsistencyLevel.name_to_value[settings.consistency_level],
-        request_timeout=_REQUEST_TIMEOUT_S,
+        request_timeout=None,  # transforms/requests.py has one
         row_factory=tuple_factory,
     )
     return Cluster(

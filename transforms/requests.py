@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import Any
 
+from cassandra import OperationTimedOut
 from cassandra.cluster import ResponseFuture, Session
 
 from transforms.event_loop import event_loop
@@ -16,7 +17,9 @@ UndecodedRows = list[tuple[bytes | None, ...]]
 
 _IN_FLIGHT = 16
 
-_Page = asyncio.Future[UndecodedRows]
+REQUEST_TIMEOUT_S = 12.0
+"""How long a page is waited for. The driver's own timers are off: each keeps a response, with its rows, in a cycle
+of garbage, and a tenth of all CPU time went into collecting these."""
 
 
 class Requests:
@@ -35,11 +38,11 @@ class Requests:
 
     async def rows(self, statement: Any) -> UndecodedRows:
         """The rows of all pages; raises the driver's errors."""
-        return await _Request(self, statement).rows()
+        return await self.start(statement).rows()
 
     async def pages(self, statement: Any) -> AsyncIterator[UndecodedRows]:
         """The pages of the driver, each asked for when it is needed; raises the driver's errors."""
-        request = _Request(self, statement)
+        request = self.start(statement)
         yield await request.page
         while request.has_more_pages:
             yield await request.next_page()
@@ -51,23 +54,22 @@ class Requests:
             Exception: the driver's errors; other statements may be under way then.
         """
         waiting, results = iter(statements), []
-        while requests := [_Request(self, statement) for statement in islice(waiting, _IN_FLIGHT)]:
+        while requests := [self.start(statement) for statement in islice(waiting, _IN_FLIGHT)]:
             if len(requests) > 1:
                 await asyncio.gather(*(request.page for request in requests))
             results += [await request.rows() for request in requests]
         return results
 
-    def execute(self, statement: Any) -> ResponseFuture:
+    def start(self, statement: Any) -> _Request:
         """Send a statement."""
-        return self._session.execute_async(statement)
+        page = _Page(self._loop)
+        response = self._session.execute_async(statement)
+        response.add_callbacks(self._answered, self._answered, (page,), errback_args=(page,))
+        return _Request(response, page)
 
-    def new_page(self) -> _Page:
-        """A page that is to be answered."""
-        return self._loop.create_future()
-
-    def answer(self, page: _Page, answer: UndecodedRows | Exception) -> None:
-        """Answer a page, from the driver's thread; the event loop is woken once for many of them."""
-        self._answers.append((page, answer))
+    def _answered(self, answer: UndecodedRows | Exception | None, page: _Page) -> None:
+        """Pass an answer on, from the driver's thread; the event loop is woken once for many of them."""
+        self._answers.append((page, answer or []))
         if not self._woken:
             self._woken = True
             self._loop.call_soon_threadsafe(self._deliver)
@@ -77,37 +79,61 @@ class Requests:
         self._woken = False
         while self._answers:
             page, answer = self._answers.popleft()
-            if page.done():  # it is not waited for any more
-                continue
-            if isinstance(answer, Exception):
-                page.set_exception(answer)
-            else:
-                page.set_result(answer)
+            page.answer(answer)
+
+
+class _Page:
+    """The page of a result that was asked for last."""
+
+    __slots__ = ("_loop", "_timeout", "rows")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.ask()
+
+    def ask(self) -> None:
+        self.rows: asyncio.Future[UndecodedRows] = self._loop.create_future()
+        self._timeout = self._loop.call_later(REQUEST_TIMEOUT_S, self._time_out)
+
+    def _time_out(self) -> None:
+        self.answer(OperationTimedOut(f"no answer within {REQUEST_TIMEOUT_S:g} s"))
+
+    def answer(self, answer: UndecodedRows | Exception) -> None:
+        self._timeout.cancel()
+        if self.rows.done():  # nobody waits for it any more
+            return
+        if isinstance(answer, Exception):
+            self.rows.set_exception(answer)
+        else:
+            self.rows.set_result(answer)
 
 
 class _Request:
-    """A statement that is executed page by page; `page` is the one that was asked for last."""
+    """A statement under way.
 
-    def __init__(self, requests: Requests, statement: Any) -> None:
-        self._requests = requests
-        self.page = requests.new_page()
-        self._response = requests.execute(statement)
-        self._response.add_callbacks(self._answered, self._answered)
+    The driver's response knows the page and not this, which would keep both, and all rows, in a cycle of garbage.
+    """
+
+    __slots__ = ("_page", "_response")
+
+    def __init__(self, response: ResponseFuture, page: _Page) -> None:
+        self._response, self._page = response, page
+
+    @property
+    def page(self) -> asyncio.Future[UndecodedRows]:
+        return self._page.rows
+
+    @property
+    def has_more_pages(self) -> bool:
+        return bool(self._response.has_more_pages)
+
+    def next_page(self) -> asyncio.Future[UndecodedRows]:
+        self._page.ask()
+        self._response.start_fetching_next_page()
+        return self._page.rows
 
     async def rows(self) -> UndecodedRows:
         rows = await self.page
         while self.has_more_pages:
             rows = [*rows, *await self.next_page()]
         return rows
-
-    @property
-    def has_more_pages(self) -> bool:
-        return bool(self._response.has_more_pages)
-
-    def next_page(self) -> _Page:
-        self.page = self._requests.new_page()
-        self._response.start_fetching_next_page()
-        return self.page
-
-    def _answered(self, answer: UndecodedRows | Exception | None) -> None:
-        self._requests.answer(self.page, [] if answer is None else answer)

@@ -15,7 +15,7 @@ from cassandra.obj_parser import ListParser
 from cassandra.parsing import ParseDesc
 from cassandra.protocol import ProtocolHandler, ResultMessage
 
-from transforms.rules.rows import Row
+from transforms.rules.rows import PartlyDecoded, Row
 
 PROTOCOL_VERSION = 4
 """The newest of the native protocol without checksums over all that is sent, which the driver works out in Python;
@@ -24,6 +24,12 @@ TCP has its own, and TLS too. It is also the oldest that knows of unset values."
 _PARSER = ListParser()
 _INT = Struct(">i")
 _NUMBERS = {Int32Type: ">i", LongType: ">q", FloatType: ">f", DoubleType: ">d"}
+
+_ORDERED = (Int32Type, LongType, DateType)
+"""Types whose values are ordered as their bytes are (big-endian, of one length), but for negative ones."""
+
+_SIGN = 0x80
+"""The first bit of the first byte: from here on, a number is negative."""
 
 Decoder = Callable[[bytes | None], Any]
 
@@ -103,6 +109,8 @@ class Columns:
             for type_, decoder in zip(types.values(), self._decoders, strict=True)
         ]
 
+        self._ordered = [issubclass(type_, _ORDERED) for type_ in types.values()]
+
     def decode(self, raw: Sequence[bytes | None], name: str) -> Any:
         """The value of a column of a row; raises KeyError if the table has none of that name."""
         place = self._places[name]
@@ -118,11 +126,20 @@ class Columns:
         return lambda raw: {name: decode(raw[place]) for name, place, decode in columns}
 
     def unlike(self, theirs: Sequence[bytes | None], own: Sequence[bytes | None]) -> tuple[Row, Row]:
-        """The columns in which two rows differ, decoded; timestamps as ms since the epoch."""
+        """The columns in which two rows differ, as values that compare as the decoded ones do.
+
+        Integers and timestamps stay the bytes that they are where neither is negative, else timestamps are ms
+        since the epoch; everything else is decoded.
+        """
         their_row, own_row = {}, {}
-        for name, decode, a, b in zip(self.names, self._comparable, theirs, own, strict=True):
+        for name, ordered, decode, a, b in zip(
+            self.names, self._ordered, self._comparable, theirs, own, strict=True
+        ):
             if a != b:
-                their_row[name], own_row[name] = decode(a), decode(b)
+                if ordered and a and b and a[0] < _SIGN and b[0] < _SIGN:
+                    their_row[name], own_row[name] = a, b
+                else:
+                    their_row[name], own_row[name] = decode(a), decode(b)
         return their_row, own_row
 
     def key(self, *names: str) -> itemgetter[Any]:
@@ -163,10 +180,10 @@ def rows_to_merge(
 ) -> tuple[list[Row], list[Row]]:
     """Rows of two accounts as the rules need them, with as little decoded as can be.
 
-    A from row that the to account does not have is copied, so its values stay as they are: bytes, which are
-    written as they are. Of a row that both have, the columns that are equal are left out on both sides, since no
-    rule changes them; of a to row that the from account does not have, all but the key. Key and counters of the
-    others are always there, decoded.
+    A from row that the to account does not have is copied, so its values stay as they are stored; nothing but key
+    and counters is decoded. Of a row that both have, the columns that are equal are left out on both sides, since
+    no rule changes them, but for key and counters; of a to row that the from account does not have, all but the
+    key.
 
     Args:
         columns: of the table.
@@ -181,14 +198,15 @@ def rows_to_merge(
     key_of, only_key = columns.key(*key), columns.some(*key)
     always = columns.some(*key, *(name for name in counters if name in columns.names))
     own_by_key = {key_of(row.raw): row.raw for row in to_rows}
-    theirs_to_merge, own_to_merge = [], []
+    theirs_to_merge: list[Row] = []
+    own_to_merge: list[Row] = []
     for row in from_rows:
         raw = row.raw
         own = own_by_key.pop(key_of(raw), None)
         if own is None:
-            theirs = {name: value for name, value in zip(columns.names, raw, strict=True) if value is not None}
+            theirs_to_merge.append(PartlyDecoded(always(raw), raw))
         else:
             theirs, merged_into = columns.unlike(raw, own)
+            theirs_to_merge.append(theirs | always(raw))
             own_to_merge.append(merged_into | always(own))
-        theirs_to_merge.append(theirs | always(raw))
     return theirs_to_merge, own_to_merge + [only_key(raw) for raw in own_by_key.values()]

@@ -29,8 +29,6 @@ _LATER_TEXT = ("lastaccesstime", "lastcompletedtime", "lastupdatedtime")
 _COUNTERS = {"viewcount": "viewcounts", "completedcount": "completedcounts"}
 """The columns that are summed, and the ledger's map for each."""
 
-_NO_ROW: Row = {}
-
 
 @dataclass(frozen=True, slots=True)
 class BatchWrites:
@@ -102,7 +100,7 @@ def merge_content_consumption(
                     added = received.add(vector, to_account, counter, theirs["contentid"])
                 else:
                     added = theirs.get(counter) or 0
-                values |= _total(counter, theirs, own or _NO_ROW, added)
+                values |= _total(counter, theirs, own, added)
             if own is None or values:
                 rows.append(rules.write(to_account, theirs, own, values))
         ledger_rows = received.changed_rows(to_account, batch, now)
@@ -111,12 +109,13 @@ def merge_content_consumption(
     return batches
 
 
-def _total(counter: str, theirs: Row, own: Row, added: int) -> Row:
-    old = own.get(counter)
-    if old is None and theirs.get(counter) is None and not added:
-        return {}
+def _total(counter: str, theirs: Row, own: Row | None, added: int) -> Row:
+    old = None if own is None else own.get(counter)
+    there = theirs.get(counter) if own is None else old
     total = min((old or 0) + added, MAX_INT)
-    return {} if total == old else {counter: total}
+    if total == there or (old is None and theirs.get(counter) is None and not added):
+        return {}
+    return {counter: total}
 
 
 def _batch(row: Row) -> tuple[str, str]:
@@ -139,7 +138,8 @@ class _BatchLedger:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows: dict[str, Row] = {row["originid"]: row for row in rows}
-        self._changed: dict[str, dict[str, dict[str, int]]] = {}
+        self._counts: dict[str, dict[str, dict[str, int]]] = {}
+        self._changed: set[str] = set()
 
     def vector(self, account: str, counter: str, row: Row) -> dict[str, int]:
         """What each origin, the account itself included, contributed to a content row of the account."""
@@ -156,23 +156,29 @@ class _BatchLedger:
         """Raise the entries of a content to those of the vector, but for the account's own; by how much in all."""
         added = 0
         for origin, count in vector.items():
-            row: Row = self._changed.get(origin) or self._rows.get(origin) or {}
-            increase = count - _counts(row, counter).get(contentid, 0)
-            if origin == account or increase <= 0:
+            if origin == account:
                 continue
-            if origin not in self._changed:
-                self._changed[origin] = {column: dict(_counts(row, name)) for name, column in _COUNTERS.items()}
-            self._changed[origin][_COUNTERS[counter]][contentid] = count
-            added += increase
+            counts = self._counts_of(origin)[counter]
+            increase = count - counts.get(contentid, 0)
+            if increase > 0:
+                counts[contentid] = count
+                self._changed.add(origin)
+                added += increase
         return added
 
     def changed_rows(self, account: str, batch: tuple[str, str], now: Any) -> list[Row]:
         """The ledger rows of origins of which an entry was raised, in the order of the origins."""
         return [
             {"userid": account, "courseid": batch[0], "batchid": batch[1], "originid": origin, "updated_on": now}
-            | {column: counts for column, counts in self._changed[origin].items() if counts}
+            | {_COUNTERS[counter]: counts for counter, counts in self._counts[origin].items() if counts}
             for origin in sorted(self._changed)
         ]
+
+    def _counts_of(self, origin: str) -> dict[str, dict[str, int]]:
+        if origin not in self._counts:
+            row = self._rows.get(origin, {})
+            self._counts[origin] = {counter: dict(_counts(row, counter)) for counter in _COUNTERS}
+        return self._counts[origin]
 
 
 def _counts(row: Row, counter: str) -> Mapping[str, int]:

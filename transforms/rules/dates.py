@@ -28,6 +28,17 @@ _FIELDS = {
 }
 """The letters of a pattern, what they stand for and what they write."""
 
+_SORTABLE = {
+    "yyyy": r"(?!0000)\d{4}",
+    "MM": r"(?:0[1-9]|1[0-2])",
+    "dd": r"(?:0[1-9]|1\d|2[0-8])",
+    "HH": r"(?:[01]\d|2[0-3])",
+    "mm": r"[0-5]\d",
+    "ss": r"[0-5]\d",
+    "SSS": r"\d{3}",
+}
+"""Fields of a fixed width, from the largest to the smallest, and their values in any year and month."""
+
 _TOKEN = re.compile(
     r"'(?P<quoted>(?:[^']|'')*)'|(?P<letters>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)", re.DOTALL
 )
@@ -53,11 +64,14 @@ class TextDates:
             ValueError: if the pattern has other letters, or a field twice, or lacks year, month or day.
         """
         self._pattern = re.compile(_expression(pattern), re.ASCII)
+        self._sortable = re.compile(_sortable_expression(pattern), re.ASCII)
 
     def later(self, a: str | None, b: str | None) -> str | None:
         """The later of both."""
         if a is None or b is None or a == b:
             return b if a is None else a
+        if self._sort_as_text(a, b):
+            return max(a, b)
         one, other = self._instant(a), self._instant(b)
         if one is None or other is None or one == other:
             return max((one is not None, a), (other is not None, b))[1]
@@ -67,10 +81,17 @@ class TextDates:
         """The earlier of both."""
         if a is None or b is None or a == b:
             return b if a is None else a
+        if self._sort_as_text(a, b):
+            return min(a, b)
         one, other = self._instant(a), self._instant(b)
         if one is None or other is None or one == other:
             return min((one is None, a), (other is None, b))[1]
         return a if one < other else b
+
+    def _sort_as_text(self, a: str, b: str) -> bool:
+        """Whether both are moments that exist, for sure, and of which the later is the larger string."""
+        sortable = self._sortable.fullmatch
+        return (one := sortable(a)) is not None and (other := sortable(b)) is not None and one[1] == other[1]
 
     def _instant(self, date: str) -> timedelta | None:
         # As time since the epoch: unlike a datetime in UTC it cannot overflow next to the years 1 and 9999.
@@ -107,14 +128,36 @@ def _offset(text: str) -> timedelta:
     return datetime.fromisoformat(f"0001-01-01T00:00{text}").utcoffset() or timedelta()
 
 
+def _sortable_expression(pattern: str) -> str:
+    """The regular expression of most dates of the pattern that sort as text, its group being their offset.
+
+    Those are what the pattern writes if its fields go from the largest to the smallest, each of a fixed width. The
+    last days of months are left out, which not every month has. Of another pattern the expression matches nothing.
+    """
+    tokens = list(_TOKEN.finditer(pattern))
+    letters = [token["letters"] for token in tokens if token["letters"]]
+    if letters[:-1] != list(_SORTABLE)[: len(letters) - 1] or letters[-1] != "Z":
+        return r"(?!)()"
+    return (
+        "".join(
+            _SORTABLE[token["letters"]] if token["letters"] else re.escape(_text(token)) for token in tokens[:-1]
+        )
+        + r"([+-](?:[01]\d|2[0-3])[0-5]\d)"
+    )
+
+
+def _text(token: re.Match[str]) -> str:
+    """The text of a token that is no field; two quotes are a quote, within quoted text and without."""
+    return str(token["other"] or token["quoted"].replace("''", "'") or "'")
+
+
 def _expression(pattern: str) -> str:
     """The regular expression of what the pattern writes; raises ValueError as TextDates does."""
     expression, seen = "", set()
     for token in _TOKEN.finditer(pattern):
         letters = token["letters"]
         if letters is None:
-            # Two quotes are a quote, within quoted text and without.
-            expression += re.escape(token["other"] or token["quoted"].replace("''", "'") or "'")
+            expression += re.escape(_text(token))
             continue
         if letters not in _FIELDS:
             msg = f"The date pattern {pattern!r} has {letters!r}, which is not supported"

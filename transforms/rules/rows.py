@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
 Row = dict[str, Any]
 """A Cassandra row by column name; a null column is None or absent."""
+
+
+class PartlyDecoded(dict[str, Any]):
+    """A Row of which only some columns are decoded, with all of them as they are stored.
+
+    Attributes:
+        raw: the value of each column of the table, in the table's order, None for null.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, decoded: Row, raw: Sequence[bytes | None]) -> None:
+        """Take the columns that are decoded, and all of them."""
+        super().__init__(decoded)
+        self.raw = raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +33,13 @@ class RowWrite:
         copied: whether the to account had no such row, so that it is inserted.
         values: the whole primary key, with the to account in it, and only the columns to write, none of them
             null. For a row that was there, maps hold only the entries that change, and lists are whole.
+        raw: of a row that is copied from a PartlyDecoded, its raw, which has every column that is not in `values`;
+            there, `values` need only have the to account.
     """
 
     copied: bool
     values: Row
+    raw: Sequence[bytes | None] | None = None
 
 
 def is_null(value: Any) -> bool:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from transforms.rules.joins import Join, primary
-from transforms.rules.rows import Row, RowWrite, is_null
+from transforms.rules.rows import PartlyDecoded, Row, RowWrite, is_null
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,19 @@ class TableRules:
             yield row, own.get(key_of(row))
 
     def values(self, theirs: Row, own: Row | None) -> Row:
-        """The columns to write: all of a row that is copied, else those that change."""
+        """The columns to write: all of a row that is copied, but of its raw none, else those that change."""
         return self._copy(theirs) if own is None else self._changes(theirs, own)
 
     def write(self, to_account: str, theirs: Row, own: Row | None, values: Row) -> RowWrite:
         """The write of `values` under the to account's primary key."""
+        if own is None and isinstance(theirs, PartlyDecoded):
+            return RowWrite(True, {self.account: to_account} | values, theirs.raw)
         key = {self.account: to_account} | {column: theirs[column] for column in self.key}
-        return RowWrite(copied=own is None, values=key | values)
+        return RowWrite(own is None, key | values)
 
     def _copy(self, theirs: Row) -> Row:
+        if isinstance(theirs, PartlyDecoded):
+            return {}
         return {
             column: value
             for column, value in theirs.items()
@@ -58,7 +62,9 @@ class TableRules:
             if value == old or column in self._without_join_of_its_own or (not value and is_null(value)):
                 continue
             new = self.joins.get(column, primary)(old, value) if old or not is_null(old) else value
-            if new is not old:
+            if new is value and type(value) is not dict:
+                changes[column] = value
+            elif new is not old:
                 changes |= change(column, old, new)
         for time, columns in self.together.items():
             changes |= _of_the_later(time, columns, theirs, own)
@@ -98,7 +104,12 @@ def _of_the_later(time: str, columns: tuple[str, ...], theirs: Row, own: Row) ->
     def rank(row: Row) -> list[tuple[bool, Any]]:
         return [_null_first(row.get(column)) for column in (time, *columns)]
 
-    later, other = (theirs, own) if rank(theirs) > rank(own) else (own, theirs)
+    their_time, own_time = theirs.get(time), own.get(time)
+    if their_time is None or own_time is None or their_time == own_time:
+        theirs_is_later = rank(theirs) > rank(own)
+    else:
+        theirs_is_later = their_time > own_time
+    later, other = (theirs, own) if theirs_is_later else (own, theirs)
     taken = {column: other.get(column) if later.get(column) is None else later[column] for column in columns}
     return {column: value for column, value in taken.items() if value != own.get(column)}
 
