@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,31 @@ def test_null_loses() -> None:
 def test_no_text_is_an_error(text: str) -> None:
     assert DATES.later(text, "2022-03-01") in (text, "2022-03-01")
     assert DATES.earlier(text, "2022-03-01") in (text, "2022-03-01")
+
+
+DATE_TEXTS = st.from_regex(
+    r"(000[01]|2022)-(0[0-3]|1[1-3])-(0[01]|2[89]|3[0-2]) "
+    r"(00|2[34]):(00|59|60):(00|59|60):00[01][+-](00|2[34])(00|59|60)",
+    fullmatch=True,
+)
+
+
+def instant(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S:%f%z")
+    except ValueError:
+        return None
+
+
+@given(DATE_TEXTS, DATE_TEXTS)
+def test_comparing_as_text_where_that_does_is_comparing_as_instants(a: str, b: str) -> None:
+    one, other = instant(a), instant(b)
+    if one is None or other is None or one == other:
+        later = max((one is not None, a), (other is not None, b))[1]
+    else:
+        later = a if one > other else b
+
+    assert DATES.later(a, b) == DATES.later(b, a) == later
 
 
 @pytest.mark.parametrize(
