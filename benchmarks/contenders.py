@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import time
 from abc import ABC, abstractmethod
@@ -20,6 +19,7 @@ from benchmarks.plan import PlannedMerge, plan
 from benchmarks.workload import Workload
 from local.errors import LocalError
 from local.settings import LocalSettings
+from pipeline.garbage import collect_seldom
 
 Prepared = TypeVar("Prepared")
 
@@ -151,8 +151,7 @@ def _contend(
                 prepared[number] = contender.prepare(planned)
                 rows += planned.rows_read + planned.rows_written
             # Else collections of garbage would look through all that is planned, again and again.
-            gc.collect()
-            gc.freeze()
+            collect_seldom()
             commands.send(rows)
             while True:
                 start, end = commands.recv()

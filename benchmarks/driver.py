@@ -27,8 +27,6 @@ from transforms.rules.rows import Row
 _PROTOCOL_VERSION = 4
 """The newest without checksums over every segment, which the driver works out in Python."""
 
-_REQUEST_TIMEOUT_S = 60
-
 
 @contextmanager
 def connect(settings: LocalSettings) -> Iterator[Session]:
@@ -36,7 +34,7 @@ def connect(settings: LocalSettings) -> Iterator[Session]:
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(),
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
-        request_timeout=_REQUEST_TIMEOUT_S,
+        request_timeout=None,  # a timer would keep each response, with its rows, in a cycle of garbage
         row_factory=tuple_factory,
     )
     cluster = Cluster(
