@@ -17,7 +17,7 @@ UndecodedRows = list[tuple[bytes | None, ...]]
 
 _IN_FLIGHT = 16
 
-REQUEST_TIMEOUT_S = 12.0
+_REQUEST_TIMEOUT_S = 12.0
 """How long a page is waited for. The driver's own timers are off: each keeps a response, with its rows, in a cycle
 of garbage, and a tenth of all CPU time went into collecting these."""
 
@@ -38,11 +38,11 @@ class Requests:
 
     async def rows(self, statement: Any) -> UndecodedRows:
         """The rows of all pages; raises the driver's errors."""
-        return await self.start(statement).rows()
+        return await self._start(statement).rows()
 
     async def pages(self, statement: Any) -> AsyncIterator[UndecodedRows]:
         """The pages of the driver, each asked for when it is needed; raises the driver's errors."""
-        request = self.start(statement)
+        request = self._start(statement)
         yield await request.page
         while request.has_more_pages:
             yield await request.next_page()
@@ -54,13 +54,13 @@ class Requests:
             Exception: the driver's errors; other statements may be under way then.
         """
         waiting, results = iter(statements), []
-        while requests := [self.start(statement) for statement in islice(waiting, _IN_FLIGHT)]:
+        while requests := [self._start(statement) for statement in islice(waiting, _IN_FLIGHT)]:
             if len(requests) > 1:
                 await asyncio.gather(*(request.page for request in requests))
             results += [await request.rows() for request in requests]
         return results
 
-    def start(self, statement: Any) -> _Request:
+    def _start(self, statement: Any) -> _Request:
         """Send a statement."""
         page = _Page(self._loop)
         response = self._session.execute_async(statement)
@@ -93,10 +93,10 @@ class _Page:
 
     def ask(self) -> None:
         self.rows: asyncio.Future[UndecodedRows] = self._loop.create_future()
-        self._timeout = self._loop.call_later(REQUEST_TIMEOUT_S, self._time_out)
+        self._timeout = self._loop.call_later(_REQUEST_TIMEOUT_S, self._time_out)
 
     def _time_out(self) -> None:
-        self.answer(OperationTimedOut(f"no answer within {REQUEST_TIMEOUT_S:g} s"))
+        self.answer(OperationTimedOut(f"no answer within {_REQUEST_TIMEOUT_S:g} s"))
 
     def answer(self, answer: UndecodedRows | Exception) -> None:
         self._timeout.cancel()
