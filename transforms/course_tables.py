@@ -26,11 +26,12 @@ from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionP
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
 from cassandra.query import BoundStatement, tuple_factory
 
+from transforms.loop_connection import LoopConnection
 from transforms.requests import Requests
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import Row, RowWrite
 from transforms.settings import CassandraSettings
-from transforms.statements import Read, Write, as_request, insert, size, update
+from transforms.statements import BoundRow, Read, Write, as_request, insert, size, update
 from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow, UndecodedRows
 
 _log = logging.getLogger(__name__)
@@ -260,33 +261,33 @@ class CourseTables:
         """Write that one account is merged into another, by an event of this message id."""
         await self._connected()
         row = {"userid": from_account, "intoid": into_account, "mid": mid, "merged_on": utc_now()}
-        await self._requests.rows(self._insert_log.bind(row))
+        await self._requests.rows(as_request([self._insert_log.bind(row)]))
 
     async def write_content_consumption(self, batches: Iterable[BatchWrites]) -> None:
         """Write the rows and the ledger rows of whole course batches, each within one mutation."""
         await self._connected()
         for chunk in _chunks(batches):
-            statements = [self._insert_content.bind_write(w) for batch in chunk for w in batch.rows]
-            statements += [self._insert_ledger.bind(row) for batch in chunk for row in batch.ledger]
-            await self._requests.rows(as_request(statements))
+            rows = [self._insert_content.bind_write(write) for batch in chunk for write in batch.rows]
+            rows += [self._insert_ledger.bind(row) for batch in chunk for row in batch.ledger]
+            await self._requests.rows(as_request(rows))
 
     async def write_enrolments(self, writes: Sequence[RowWrite]) -> None:
         """Write rows of user_enrolments of one account, as one mutation."""
         await self._connected()
-        statements = [
+        rows = [
             (self._insert_enrolment if write.copied else self._update_enrolment).bind_write(write)
             for write in writes
         ]
-        if statements:
-            await self._requests.rows(as_request(statements))
+        if rows:
+            await self._requests.rows(as_request(rows))
 
     async def write_activity_aggregates(self, writes: Iterable[RowWrite]) -> None:
         """Write rows of user_activity_agg, one mutation for each course, and several small ones in one request."""
         await self._connected()
-        by_course: dict[str, list[BoundStatement]] = {}
+        by_course: dict[str, list[BoundRow]] = {}
         for write in writes:
-            statement = self._update_aggregates.bind(write.values)
-            by_course.setdefault(write.values["activity_id"], []).append(statement)
+            row = self._update_aggregates.bind(write.values)
+            by_course.setdefault(write.values["activity_id"], []).append(row)
         await self._requests.all_rows(map(as_request, _together(by_course.values())))
 
 
@@ -308,6 +309,7 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         port=settings.port,
         protocol_version=PROTOCOL_VERSION,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connection_class=LoopConnection,
         auth_provider=(
             PlainTextAuthProvider(settings.username, settings.password()) if settings.username else None
         ),
@@ -319,16 +321,16 @@ def _cluster(settings: CassandraSettings) -> Cluster:
     )
 
 
-def _together(partitions: Iterable[list[BoundStatement]]) -> Iterator[list[BoundStatement]]:
+def _together(partitions: Iterable[list[BoundRow]]) -> Iterator[list[BoundRow]]:
     """Whole partitions as requests: several if they are small, else one."""
-    together: list[BoundStatement] = []
+    together: list[BoundRow] = []
     bytes_, count = 0, 0
-    for statements in partitions:
-        more = sum(map(size, statements))
+    for rows in partitions:
+        more = sum(map(size, rows))
         if together and (bytes_ + more > _BYTES_OF_PARTITIONS or count == _PARTITIONS):
             yield together
             together, bytes_, count = [], 0, 0
-        together, bytes_, count = together + statements, bytes_ + more, count + 1
+        together, bytes_, count = together + rows, bytes_ + more, count + 1
     if together:
         yield together
 

@@ -1,4 +1,4 @@
-"""The event loop of asyncio on which a worker process awaits Cassandra."""
+"""The event loop of asyncio on which a worker process talks to Cassandra."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ Result = TypeVar("Result")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_thread_id: int | None = None
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
     """The loop of this process, which runs on a thread of its own from the first call on."""
-    global _loop
+    global _loop, _thread_id
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="merges", daemon=True).start()
+            thread = threading.Thread(target=_loop.run_forever, name="merges", daemon=True)
+            thread.start()
+            _thread_id = thread.ident
         return _loop
+
+
+def on_event_loop() -> bool:
+    """Whether the caller is on the loop's thread."""
+    return threading.get_ident() == _thread_id
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:

@@ -40,7 +40,7 @@ class Plans:
         # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
         # which the follow-up of that merge mends; an older one would make them too large, for good.
         async for theirs in tables.content_consumption(from_account):
-            batches = {(row["courseid"], row["batchid"]) for row in theirs}
+            batches = tables.content_columns.distinct(theirs, "courseid", "batchid")
             from_ledger, own, to_ledger = await tables.counterparts(from_account, to_account, batches)
             from_rows, to_rows = rows_to_merge(
                 tables.content_columns,

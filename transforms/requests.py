@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from cassandra import OperationTimedOut
 from cassandra.cluster import ResponseFuture, Session
 
-from transforms.event_loop import event_loop
+from transforms.event_loop import event_loop, on_event_loop
 
 UndecodedRows = list[tuple[bytes | None, ...]]
 
@@ -23,7 +22,7 @@ of garbage, and a tenth of all CPU time went into collecting these."""
 
 
 class Requests:
-    """Executes statements on a session; used on the process's event loop alone.
+    """Executes statements on a session whose connections are on the process's event loop; used there alone.
 
     Threads that each wait for an answer cost three times the CPU time of one that awaits all of them
     (docs/decisions/0033).
@@ -33,8 +32,6 @@ class Requests:
         """Take the session, whose client_protocol_handler is UndecodedRows."""
         self._session = session
         self._loop = event_loop()
-        self._answers: deque[tuple[_Page, UndecodedRows | Exception]] = deque()
-        self._woken = False
 
     async def rows(self, statement: Any) -> UndecodedRows:
         """The rows of all pages; raises the driver's errors."""
@@ -62,24 +59,17 @@ class Requests:
 
     def _start(self, statement: Any) -> _Request:
         """Send a statement."""
-        page = _Page(self._loop)
         response = self._session.execute_async(statement)
+        page = _Page(self._loop)
         response.add_callbacks(self._answered, self._answered, (page,), errback_args=(page,))
         return _Request(response, page)
 
     def _answered(self, answer: UndecodedRows | Exception | None, page: _Page) -> None:
-        """Pass an answer on, from the driver's thread; the event loop is woken once for many of them."""
-        self._answers.append((page, answer or []))
-        if not self._woken:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        # Before the first is taken: later, an answer that is put meanwhile would wake nobody.
-        self._woken = False
-        while self._answers:
-            page, answer = self._answers.popleft()
-            page.answer(answer)
+        """Pass an answer on; an error may come from any thread of the driver's."""
+        if on_event_loop():
+            page.answer(answer or [])
+        else:
+            self._loop.call_soon_threadsafe(page.answer, answer or [])
 
 
 class _Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from cassandra.cluster import Session
@@ -13,6 +14,9 @@ from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStateme
 from transforms.requests import Requests, UndecodedRows
 from transforms.rules.rows import Row, RowWrite
 from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow
+
+BoundRow = tuple[BoundStatement, list[Any]]
+"""A statement that many rows share, and the values that are bound to it for one of them."""
 
 
 class Read:
@@ -72,31 +76,32 @@ class Write:
 
     def __init__(self, session: Session, cql: str) -> None:
         """Prepare it."""
-        self._prepared = session.prepare(cql)
-        self._columns = [(column.name, _serializer(column.type)) for column in self._prepared.column_metadata]
-        self._places = {name: (place, serialize) for place, (name, serialize) in enumerate(self._columns)}
+        prepared = session.prepare(cql)
+        # One for all rows: to make one costs more than to bind one's values.
+        self._statement = BoundStatement(prepared)
+        columns = [(column.name, _serializer(column.type)) for column in prepared.column_metadata]
+        self._places = {name: (place, serialize) for place, (name, serialize) in enumerate(columns)}
+        self._unset = [UNSET_VALUE] * len(columns)
 
-    def bind(self, row: Row) -> BoundStatement:
+    def bind(self, row: Row) -> BoundRow:
         """Bind a row; bytes are values that were never decoded, and none is null.
 
         The driver's own bind() would look for an encryption of each column, at ten times the cost.
         """
-        return self._bound([UNSET_VALUE] * len(self._columns), row)
+        return self._bound(self._unset.copy(), row)
 
-    def bind_write(self, write: RowWrite) -> BoundStatement:
+    def bind_write(self, write: RowWrite) -> BoundRow:
         """Bind the write of a row. That of a copied one must be an INSERT of the columns in the table's order."""
         if write.raw is None:
-            return self.bind(write.values)
+            return self._bound(self._unset.copy(), write.values)
         return self._bound([UNSET_VALUE if value is None else value for value in write.raw], write.values)
 
-    def _bound(self, values: list[Any], row: Row) -> BoundStatement:
+    def _bound(self, values: list[Any], row: Row) -> BoundRow:
         places = self._places
         for name, value in row.items():
             place, serialize = places[name]
             values[place] = value if type(value) is bytes else serialize(value, PROTOCOL_VERSION)
-        bound = BoundStatement(self._prepared)
-        bound.values = values
-        return bound
+        return self._statement, values
 
 
 def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
@@ -107,18 +112,25 @@ def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
     return serialize
 
 
-def as_request(statements: Sequence[BoundStatement]) -> BatchStatement | BoundStatement:
-    """Statements, at least one, as one request, which is one mutation if they are of one partition."""
-    if len(statements) == 1:
-        return statements[0]
+def as_request(rows: Sequence[BoundRow]) -> BatchStatement | BoundStatement:
+    """Rows, at least one, as one request, which is one mutation if they are of one partition."""
+    statement, values = rows[0]
+    first = BoundStatement(statement.prepared_statement)
+    first.values = values
+    if len(rows) == 1:
+        return first
     batch = BatchStatement(BatchType.UNLOGGED)
-    batch.add_all(statements, [None] * len(statements))
+    batch.add(first)
+    # The batch takes no more than the values of each from here on: the first has given it the partition.
+    for statement, values in islice(rows, 1, None):
+        statement.values = values
+        batch.add(statement)
     return batch
 
 
-def size(statement: BoundStatement) -> int:
+def size(row: BoundRow) -> int:
     """The bytes of the values that are bound."""
-    return sum(len(value) for value in statement.values if type(value) is bytes)
+    return sum(len(value) for value in row[1] if type(value) is bytes)
 
 
 def insert(table: TableMetadata) -> str:

@@ -9,7 +9,17 @@ from struct import Struct
 from typing import Any, BinaryIO
 
 from cassandra.bytesio import BytesIOReader
-from cassandra.cqltypes import BytesType, DateType, DoubleType, FloatType, Int32Type, LongType, MapType, UTF8Type
+from cassandra.cqltypes import (
+    BytesType,
+    DateType,
+    DoubleType,
+    FloatType,
+    Int32Type,
+    ListType,
+    LongType,
+    MapType,
+    UTF8Type,
+)
 from cassandra.deserializers import make_deserializers
 from cassandra.obj_parser import ListParser
 from cassandra.parsing import ParseDesc
@@ -70,6 +80,8 @@ def _decoder(type_: Any) -> Decoder:
         return lambda raw: None if raw is None else raw.decode()
     if issubclass(type_, MapType):
         return _map_decoder(*type_.subtypes)
+    if issubclass(type_, ListType):
+        return _list_decoder(*type_.subtypes)
     from_binary = type_.from_binary
     return lambda raw: from_binary(raw, PROTOCOL_VERSION)
 
@@ -78,18 +90,31 @@ def _map_decoder(key: Any, value: Any) -> Decoder:
     """Decodes to a dict: the driver's own kind of map serializes a key each time it is looked up."""
     decode_key, decode_value, unpack = _decoder(key), _decoder(value), _INT.unpack_from
 
-    def take(raw: bytes, at: int) -> tuple[bytes | None, int]:
-        (size,) = unpack(raw, at)
-        return (None, at + 4) if size < 0 else (raw[at + 4 : at + 4 + size], at + 4 + size)
-
     def decode(raw: bytes | None) -> dict[Any, Any] | None:
         if not raw:
             return None
         (entries,), at, decoded = unpack(raw), 4, {}
-        for _ in range(entries):
-            key, at = take(raw, at)
-            value, at = take(raw, at)
-            decoded[decode_key(key)] = decode_value(value)
+        for _ in range(entries):  # nothing in a map is null, so that no size is negative
+            start = at + 4
+            end = start + unpack(raw, at)[0]
+            at = end + 4 + unpack(raw, end)[0]
+            decoded[decode_key(raw[start:end])] = decode_value(raw[end + 4 : at])
+        return decoded
+
+    return decode
+
+
+def _list_decoder(item: Any) -> Decoder:
+    decode_item, unpack = _decoder(item), _INT.unpack_from
+
+    def decode(raw: bytes | None) -> list[Any] | None:
+        if not raw:
+            return None
+        (items,), at, decoded = unpack(raw), 4, []
+        for _ in range(items):
+            start = at + 4
+            at = start + unpack(raw, at)[0]
+            decoded.append(decode_item(raw[start:at]))
         return decoded
 
     return decode
@@ -141,6 +166,12 @@ class Columns:
                 else:
                     their_row[name], own_row[name] = decode(a), decode(b)
         return their_row, own_row
+
+    def distinct(self, rows: Iterable[StoredRow], *names: str) -> set[tuple[Any, ...]]:
+        """The values of some columns, decoded, of rows of which many have the same."""
+        key_of, some = self.key(*names), self.some(*names)
+        different = {key_of(row.raw): row.raw for row in rows}
+        return {tuple(some(raw).values()) for raw in different.values()}
 
     def key(self, *names: str) -> itemgetter[Any]:
         """Takes the undecoded values of some columns out of an undecoded row, for comparing."""
@@ -196,17 +227,19 @@ def rows_to_merge(
         The rows of each.
     """
     key_of, only_key = columns.key(*key), columns.some(*key)
-    always = columns.some(*key, *(name for name in counters if name in columns.names))
+    counts = [name for name in counters if name in columns.names]
+    key_and_counts, only_counts = columns.some(*key, *counts), columns.some(*counts)
     own_by_key = {key_of(row.raw): row.raw for row in to_rows}
     theirs_to_merge: list[Row] = []
     own_to_merge: list[Row] = []
     for row in from_rows:
         raw = row.raw
         own = own_by_key.pop(key_of(raw), None)
+        decoded = key_and_counts(raw)
         if own is None:
-            theirs_to_merge.append(PartlyDecoded(always(raw), raw))
+            theirs_to_merge.append(PartlyDecoded(decoded, raw))
         else:
             theirs, merged_into = columns.unlike(raw, own)
-            theirs_to_merge.append(theirs | always(raw))
-            own_to_merge.append(merged_into | always(own))
+            theirs_to_merge.append(theirs | decoded)
+            own_to_merge.append(merged_into | decoded | only_counts(own))
     return theirs_to_merge, own_to_merge + [only_key(raw) for raw in own_by_key.values()]

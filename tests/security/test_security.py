@@ -16,12 +16,15 @@ from pipeline.errors import ConfigError
 from pipeline.kafka import check_topics
 from pipeline.run import check_tables
 from pipeline.settings import Settings, resolve
+from tests.blocking import Blocking
 from tests.flink.cluster import LocalCluster, is_drained, wait_until
+from tests.large_rows import check_large_rows
 from tests.memory_tables import ACTIVITY_AGG, ENROLMENTS
 from tests.security.conftest import MakeSecureJob
 from tests.security.services import CASSANDRA_PASSWORD, KAFKA_PASSWORD, SECRETS, SecureServices
 from tests.transforms.events import message
 from tests.whole.job import Job
+from transforms.course_tables import CourseTables
 
 FROM, TO = "account-that-is-left", "account-that-stays"
 REFUSED = "(uthentication failed|login is refused)"
@@ -178,6 +181,17 @@ def test_what_cassandra_refuses_is_said_in_a_sentence(
     refusal = _refusal(check_tables, argv)
 
     assert_that(refusal, matches_regexp(rf"^lms-cassandra.host: \S+ cannot be used \(.*\): .*{says}"))
+
+
+def test_more_than_a_socket_takes_at_once_passes_through_tls(
+    make_job: MakeSecureJob, password_files: tuple[str, str]
+) -> None:
+    settings = resolve(make_job(*password_files).argv, {})
+    tables = Blocking(CourseTables(settings.cassandra, merge_ledger=True))
+    try:
+        check_large_rows(tables, FROM)
+    finally:
+        tables.close()
 
 
 def test_a_wrong_password_ends_the_command_before_anything_starts(

@@ -29,12 +29,14 @@ from hamcrest import (
 
 from tests.blocking import Blocking
 from tests.keyspaces import Keyspace, MakeKeyspace
+from tests.large_rows import check_large_rows
 from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, DATES, ENROLMENTS, LEDGER, MERGE_LOG
 from transforms import course_tables
 from transforms.course_tables import CourseTables, MissingTableError
 from transforms.plans import Plans
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import RowWrite
+from transforms.statements import BoundRow
 
 
 @contextmanager
@@ -539,14 +541,20 @@ def test_tables_that_were_closed_connect_again(keyspace: Keyspace) -> None:
         assert_that(tables.is_logged("closed", "b"), equal_to(True))
 
 
+def test_more_than_a_socket_takes_at_once_is_written_and_read_whole(
+    tables: Blocking, account: Callable[[str], str]
+) -> None:
+    check_large_rows(tables, account("a"))
+
+
 # Several partitions in one request
 
 
-def bound(size: int) -> BoundStatement:
-    prepared = PreparedStatement([], b"id", None, "", None, 4, None, None)
-    statement = BoundStatement(prepared)
-    statement.values = [bytes(size), UNSET_VALUE, None]
-    return statement
+STATEMENT = BoundStatement(PreparedStatement([], b"id", None, "", None, 4, None, None))
+
+
+def bound(size: int) -> BoundRow:
+    return STATEMENT, [bytes(size), UNSET_VALUE, None]
 
 
 @pytest.mark.parametrize(

@@ -38,19 +38,14 @@ def merge_user_activity_aggregates(
     Returns:
         The rows to write, in the order of their keys.
     """
-    rules = TableRules(
-        account="user_id",
-        key=("activity_type", "activity_id", "context_id"),
-        joins={"agg_details": _union_of_details},
-    )
     writes = []
-    for from_row, own in rules.pairs(from_rows, to_rows):
+    for from_row, own in _RULES.pairs(from_rows, to_rows):
         theirs = _readable(from_row) if own is None else from_row
-        values = rules.values(theirs, own)
+        values = _RULES.values(theirs, own)
         details = values.get("agg_details") or (own or _NO_ROW).get("agg_details") or ()
         values |= _changed_numbers(theirs, own or _NO_ROW, details, now)
         if own is None or values:
-            writes.append(rules.write(to_account, theirs, own, values))
+            writes.append(_RULES.write(to_account, theirs, own, values))
     return writes
 
 
@@ -117,6 +112,13 @@ def _attempt(detail: str) -> Mapping[str, Any]:
         return {}
     is_attempt = isinstance(attempt, dict) and isinstance(attempt.get("attempt_id"), str)
     return attempt if is_attempt else {}
+
+
+_RULES = TableRules(
+    account="user_id",
+    key=("activity_type", "activity_id", "context_id"),
+    joins={"agg_details": _union_of_details},
+)
 
 
 def _identity(detail: str) -> Hashable:

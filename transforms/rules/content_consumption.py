@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -28,6 +29,9 @@ _LATER_TEXT = ("lastaccesstime", "lastcompletedtime", "lastupdatedtime")
 
 _COUNTERS = {"viewcount": "viewcounts", "completedcount": "completedcounts"}
 """The columns that are summed, and the ledger's map for each."""
+
+Counts = Mapping[str, int]
+"""By content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,42 +84,47 @@ def merge_content_consumption(
     Returns:
         The course batches with something to write, in the order of their keys.
     """
-    rules = TableRules(
-        account="userid",
-        key=("courseid", "batchid", "contentid"),
-        joins=dict.fromkeys(_LARGER, larger) | dict.fromkeys(_LATER_TEXT, dates.later),
-        together={"last_access_time": ("progressdetails",)},
-    )
+    rules = _rules(dates)
     from_ledgers, to_ledgers = _by_batch(from_ledger), _by_batch(to_ledger)
     batches = []
-    for batch, pairs in groupby(rules.pairs(from_rows, to_rows), key=lambda pair: _batch(pair[0])):
-        contributed = _BatchLedger(from_ledgers.get(batch, ()))
-        received = _BatchLedger(to_ledgers.get(batch, ()))
+    for batch, in_batch in groupby(rules.pairs(from_rows, to_rows), key=lambda pair: _batch(pair[0])):
+        pairs = list(in_batch)
+        received = _BatchLedger(to_account, to_ledgers.get(batch, ()))
+        added: dict[str, Counts] = {}
+        for counter in _COUNTERS:
+            counts = {theirs["contentid"]: theirs.get(counter) or 0 for theirs, _ in pairs}
+            if ledger:
+                shares = _shares(from_account, counts, counter, from_ledgers.get(batch, ()))
+                added[counter] = received.raise_entries(counter, shares)
+            else:
+                added[counter] = counts
         rows = []
         for theirs, own in pairs:
             values = rules.values(theirs, own)
-            for counter in _COUNTERS:
-                if ledger:
-                    vector = contributed.vector(from_account, counter, theirs)
-                    added = received.add(vector, to_account, counter, theirs["contentid"])
-                else:
-                    added = theirs.get(counter) or 0
-                values |= _total(counter, theirs, own, added)
+            for counter, increases in added.items():
+                count, old = theirs.get(counter), None if own is None else own.get(counter)
+                increase = increases.get(theirs["contentid"], 0)
+                # The sum of two nulls is null.
+                if increase or count is not None or old is not None:
+                    total = min((old or 0) + increase, MAX_INT)
+                    if total != (count if own is None else old):
+                        values[counter] = total
             if own is None or values:
                 rows.append(rules.write(to_account, theirs, own, values))
-        ledger_rows = received.changed_rows(to_account, batch, now)
+        ledger_rows = received.raised_rows(batch, now)
         if rows or ledger_rows:
             batches.append(BatchWrites(*batch, rows, ledger_rows))
     return batches
 
 
-def _total(counter: str, theirs: Row, own: Row | None, added: int) -> Row:
-    old = None if own is None else own.get(counter)
-    there = theirs.get(counter) if own is None else old
-    total = min((old or 0) + added, MAX_INT)
-    if total == there or (old is None and theirs.get(counter) is None and not added):
-        return {}
-    return {counter: total}
+@lru_cache
+def _rules(dates: TextDates) -> TableRules:
+    return TableRules(
+        account="userid",
+        key=("courseid", "batchid", "contentid"),
+        joins=dict.fromkeys(_LARGER, larger) | dict.fromkeys(_LATER_TEXT, dates.later),
+        together={"last_access_time": ("progressdetails",)},
+    )
 
 
 def _batch(row: Row) -> tuple[str, str]:
@@ -129,6 +138,18 @@ def _by_batch(ledger: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     return batches
 
 
+def _shares(account: str, counts: Counts, counter: str, ledger: Iterable[Row]) -> dict[str, Counts]:
+    """What each origin contributed to the counts of an account's contents, the rest being the account's own."""
+    shares: dict[str, Counts] = {
+        row["originid"]: {content: count for content, count in _entries(row, counter).items() if content in counts}
+        for row in ledger
+    }
+    rest = counts
+    for share in shares.values():
+        rest = {content: count - share.get(content, 0) for content, count in rest.items()}
+    return shares | {account: rest}
+
+
 class _BatchLedger:
     """Which origin contributed how much to the contents of one course batch of an account.
 
@@ -136,50 +157,35 @@ class _BatchLedger:
     same views again adds nothing.
     """
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, account: str, rows: Iterable[Row]) -> None:
+        self._account = account
         self._rows: dict[str, Row] = {row["originid"]: row for row in rows}
-        self._counts: dict[str, dict[str, dict[str, int]]] = {}
-        self._changed: set[str] = set()
+        self._raised: dict[str, dict[str, Counts]] = {}
 
-    def vector(self, account: str, counter: str, row: Row) -> dict[str, int]:
-        """What each origin, the account itself included, contributed to a content row of the account."""
-        if not self._rows:
-            return {account: max(row.get(counter) or 0, 0)}
-        entries = {
-            origin: count
-            for origin, ledger_row in self._rows.items()
-            if (count := _counts(ledger_row, counter).get(row["contentid"]))
-        }
-        return entries | {account: max((row.get(counter) or 0) - sum(entries.values()), 0)}
-
-    def add(self, vector: Mapping[str, int], account: str, counter: str, contentid: str) -> int:
-        """Raise the entries of a content to those of the vector, but for the account's own; by how much in all."""
-        added = 0
-        for origin, count in vector.items():
-            if origin == account:
+    def raise_entries(self, counter: str, shares: Mapping[str, Counts]) -> Counts:
+        """Raise entries that are below the origins' shares, but for the account's own; by how much in all."""
+        added: dict[str, int] = {}
+        for origin, share in shares.items():
+            if origin == self._account:
                 continue
-            counts = self._counts_of(origin)[counter]
-            increase = count - counts.get(contentid, 0)
-            if increase > 0:
-                counts[contentid] = count
-                self._changed.add(origin)
-                added += increase
+            entries = _entries(self._rows.get(origin, {}), counter)
+            larger = {content: count for content, count in share.items() if count > entries.get(content, 0)}
+            if larger:
+                self._raised.setdefault(origin, {})[counter] = {**entries, **larger}
+                for content, count in larger.items():
+                    added[content] = added.get(content, 0) + count - entries.get(content, 0)
         return added
 
-    def changed_rows(self, account: str, batch: tuple[str, str], now: Any) -> list[Row]:
-        """The ledger rows of origins of which an entry was raised, in the order of the origins."""
-        return [
-            {"userid": account, "courseid": batch[0], "batchid": batch[1], "originid": origin, "updated_on": now}
-            | {_COUNTERS[counter]: counts for counter, counts in self._counts[origin].items() if counts}
-            for origin in sorted(self._changed)
-        ]
+    def raised_rows(self, batch: tuple[str, str], now: Any) -> list[Row]:
+        """The ledger rows of origins of which an entry was raised, whole, in the order of the origins."""
+        key = {"userid": self._account, "courseid": batch[0], "batchid": batch[1], "updated_on": now}
+        return [key | {"originid": origin} | self._maps(origin) for origin in sorted(self._raised)]
 
-    def _counts_of(self, origin: str) -> dict[str, dict[str, int]]:
-        if origin not in self._counts:
-            row = self._rows.get(origin, {})
-            self._counts[origin] = {counter: dict(_counts(row, counter)) for counter in _COUNTERS}
-        return self._counts[origin]
+    def _maps(self, origin: str) -> Row:
+        raised, row = self._raised[origin], self._rows.get(origin, {})
+        maps = {column: raised.get(counter) or _entries(row, counter) for counter, column in _COUNTERS.items()}
+        return {column: entries for column, entries in maps.items() if entries}
 
 
-def _counts(row: Row, counter: str) -> Mapping[str, int]:
+def _entries(row: Row, counter: str) -> Counts:
     return row.get(_COUNTERS[counter]) or {}

@@ -31,7 +31,7 @@ _FIELDS = {
 _SORTABLE = {
     "yyyy": r"(?!0000)\d{4}",
     "MM": r"(?:0[1-9]|1[0-2])",
-    "dd": r"(?:0[1-9]|1\d|2[0-8])",
+    "dd": r"(?:0[1-9]|[12]\d|3[01])",
     "HH": r"(?:[01]\d|2[0-3])",
     "mm": r"[0-5]\d",
     "ss": r"[0-5]\d",
@@ -64,7 +64,7 @@ class TextDates:
             ValueError: if the pattern has other letters, or a field twice, or lacks year, month or day.
         """
         self._pattern = re.compile(_expression(pattern), re.ASCII)
-        self._sortable = re.compile(_sortable_expression(pattern), re.ASCII)
+        self._both_sortable = re.compile(_both_sortable_expression(pattern), re.ASCII).fullmatch
 
     def later(self, a: str | None, b: str | None) -> str | None:
         """The later of both."""
@@ -90,8 +90,7 @@ class TextDates:
 
     def _sort_as_text(self, a: str, b: str) -> bool:
         """Whether both are moments that exist, for sure, and of which the later is the larger string."""
-        sortable = self._sortable.fullmatch
-        return (one := sortable(a)) is not None and (other := sortable(b)) is not None and one[1] == other[1]
+        return len(a) == len(b) and self._both_sortable(f"{a}\n{b}") is not None
 
     def _instant(self, date: str) -> timedelta | None:
         # As time since the epoch: unlike a datetime in UTC it cannot overflow next to the years 1 and 9999.
@@ -128,22 +127,23 @@ def _offset(text: str) -> timedelta:
     return datetime.fromisoformat(f"0001-01-01T00:00{text}").utcoffset() or timedelta()
 
 
-def _sortable_expression(pattern: str) -> str:
-    """The regular expression of most dates of the pattern that sort as text, its group being their offset.
+def _both_sortable_expression(pattern: str) -> str:
+    """The regular expression of two lines of one length that are dates of the pattern and sort as text.
 
-    Those are what the pattern writes if its fields go from the largest to the smallest, each of a fixed width. The
-    last days of months are left out, which not every month has. Of another pattern the expression matches nothing.
+    Those are what the pattern writes if its fields go from the largest to the smallest, each of a fixed width,
+    and end with the offset, where both have the same. The 29th of February is left out, which not every year has.
+    Of another pattern the expression matches nothing.
     """
     tokens = list(_TOKEN.finditer(pattern))
     letters = [token["letters"] for token in tokens if token["letters"]]
     if letters[:-1] != list(_SORTABLE)[: len(letters) - 1] or letters[-1] != "Z":
-        return r"(?!)()"
-    return (
-        "".join(
-            _SORTABLE[token["letters"]] if token["letters"] else re.escape(_text(token)) for token in tokens[:-1]
-        )
-        + r"([+-](?:[01]\d|2[0-3])[0-5]\d)"
-    )
+        return r"(?!)"
+    texts = [_SORTABLE.get(token["letters"]) or re.escape(_text(token)) for token in tokens[:-1]]
+    month, day = (texts.index(_SORTABLE[letter]) for letter in ("MM", "dd"))
+    between = "".join(texts[month + 1 : day])
+    texts.insert(month, rf"(?!02{between}(?:29|3\d)|(?:0[469]|11){between}31)")
+    date = "".join(texts)
+    return rf"{date}([+-](?:[01]\d|2[0-3])[0-5]\d)\n{date}\1"
 
 
 def _text(token: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from transforms.rules.dates import TextDates
@@ -51,7 +52,19 @@ def merge_user_enrolments(
         to_rows: all enrolments of the to account.
         dates: compares text dates.
     """
-    rules = TableRules(
+    rules = _rules(dates)
+    writes, batches = [], {_batch(row) for row in to_rows}
+    for theirs, own in rules.pairs(from_rows, to_rows):
+        values = rules.values(theirs, own)
+        batches.add(_batch(theirs))
+        if own is None or values:
+            writes.append(rules.write(to_account, theirs, own, values))
+    return EnrolmentMerge(writes, sorted(batches))
+
+
+@lru_cache
+def _rules(dates: TextDates) -> TableRules:
+    return TableRules(
         account="userid",
         key=("courseid", "batchid"),
         joins=dict.fromkeys(_LARGER, larger)
@@ -60,13 +73,6 @@ def merge_user_enrolments(
         | {"enrolleddate": dates.earlier, "contentstatus": larger_by_key},
         together={"lastcontentaccesstime": ("lastreadcontentid", "lastreadcontentstatus")},
     )
-    writes, batches = [], {_batch(row) for row in to_rows}
-    for theirs, own in rules.pairs(from_rows, to_rows):
-        values = rules.values(theirs, own)
-        batches.add(_batch(theirs))
-        if own is None or values:
-            writes.append(rules.write(to_account, theirs, own, values))
-    return EnrolmentMerge(writes, sorted(batches))
 
 
 def _batch(row: Row) -> tuple[str, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 """A Cassandra row by column name; a null column is None or absent."""
@@ -25,8 +24,7 @@ class PartlyDecoded(dict[str, Any]):
         self.raw = raw
 
 
-@dataclass(frozen=True, slots=True)
-class RowWrite:
+class RowWrite(NamedTuple):
     """The change of one row of the to account.
 
     Attributes:
