@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import RoundRobinPolicy
-from cassandra.query import (
-    UNSET_VALUE,
-    BatchStatement,
-    BatchType,
-    BoundStatement,
-    PreparedStatement,
-    tuple_factory,
-)
+from cassandra.query import PreparedStatement, tuple_factory
 
 from local.schema import KEYSPACE
 from local.settings import HOST, LocalSettings
-from transforms.rules.rows import Row
-
-_PROTOCOL_VERSION = 4
-"""The newest without checksums over every segment, which the driver works out in Python."""
+from transforms.statements import Write, insert, update
+from transforms.stored_rows import PROTOCOL_VERSION
 
 
 @contextmanager
@@ -40,7 +31,7 @@ def connect(settings: LocalSettings) -> Iterator[Session]:
     cluster = Cluster(
         [HOST],
         port=settings.cassandra_port,
-        protocol_version=_PROTOCOL_VERSION,
+        protocol_version=PROTOCOL_VERSION,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         compression=False,
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -51,27 +42,6 @@ def connect(settings: LocalSettings) -> Iterator[Session]:
         yield session
     finally:
         cluster.shutdown()
-
-
-class Binder:
-    """A prepared statement with one value for each of its columns, bound without the driver's checks.
-
-    The driver's own bind() makes an object for each value, for the encryption of columns.
-    """
-
-    def __init__(self, session: Session, cql: str) -> None:
-        """Prepare the statement."""
-        self._prepared = session.prepare(cql)
-        self._columns = [(c.name, c.type.serialize) for c in self._prepared.column_metadata]
-
-    def bind(self, row: Row) -> BoundStatement:
-        """Bind a row; the columns that it lacks are left as they are."""
-        bound = BoundStatement(self._prepared)
-        bound.values = [
-            serialize(row[name], _PROTOCOL_VERSION) if name in row else UNSET_VALUE
-            for name, serialize in self._columns
-        ]
-        return bound
 
 
 class Statements:
@@ -87,32 +57,13 @@ class Statements:
         columns = ", ".join(self._tables[table].columns)
         return self._session.prepare(f"SELECT {columns} FROM {KEYSPACE}.{table} WHERE {where}")
 
-    def insert(self, table: str) -> Binder:
+    def insert(self, table: str) -> Write:
         """An INSERT of all columns."""
-        columns = list(self._tables[table].columns)
-        marks = ", ".join("?" for _ in columns)
-        return Binder(self._session, f"INSERT INTO {KEYSPACE}.{table} ({', '.join(columns)}) VALUES ({marks})")
+        return Write(self._session, insert(self._tables[table]))
 
-    def update(self, table: str) -> Binder:
+    def update(self, table: str) -> Write:
         """An UPDATE of all columns; entries of maps are added."""
-        metadata = self._tables[table]
-        key = [column.name for column in metadata.primary_key]
-        assignments = (
-            f"{name} = {name} + ?" if column.cql_type.startswith("map<") else f"{name} = ?"
-            for name, column in metadata.columns.items()
-            if name not in key
-        )
-        where = " AND ".join(f"{name} = ?" for name in key)
-        return Binder(self._session, f"UPDATE {KEYSPACE}.{table} SET {', '.join(assignments)} WHERE {where}")
-
-
-def batch(statements: Sequence[BoundStatement]) -> BatchStatement | BoundStatement:
-    """Statements of one partition as one mutation."""
-    if len(statements) == 1:
-        return statements[0]
-    together = BatchStatement(BatchType.UNLOGGED)
-    together.add_all(statements, [None] * len(statements))
-    return together
+        return Write(self._session, update(self._tables[table]))
 
 
 def execute_all(session: Session, statements: Iterable[Any], in_flight: int) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 from cassandra.cluster import Session
 
 from benchmarks.contenders import Contender
-from benchmarks.driver import Statements, batch
+from benchmarks.driver import Statements
 from benchmarks.plan import PlannedMerge
 from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS
 from transforms.course_tables import LEDGER_TABLE, MERGE_LOG_TABLE
+from transforms.statements import as_request
 
 _EVENTS_IN_FLIGHT = 16
 
@@ -62,7 +63,7 @@ class Floor(Contender[PlannedMerge]):
         from_account, to_account = accounts = [planned.pair.from_account, planned.pair.to_account]
         now_ms = planned.content[0].ledger[0]["updated_on"]
         log = {"userid": from_account, "intoid": to_account, "mid": planned.pair.mid, "merged_on": now_ms}
-        yield [self._insert_log.bind(log)]
+        yield [as_request([self._insert_log.bind(log)])]
         yield [
             *(select.bind((accounts,)) for select in self._select_both),
             self._select_aggregates.bind((planned.courses, accounts)),
@@ -73,15 +74,15 @@ class Floor(Contender[PlannedMerge]):
     def _writes(self, planned: PlannedMerge) -> Iterator[Any]:
         content = [self._insert_content.bind(write.values) for b in planned.content for write in b.rows]
         ledger = [self._insert_ledger.bind(row) for b in planned.content for row in b.ledger]
-        yield batch(content + ledger)
-        yield batch(
+        yield as_request(content + ledger)
+        yield as_request(
             [
                 (self._insert_enrolment if write.copied else self._update_enrolment).bind(write.values)
                 for write in planned.enrolments
             ]
         )
         for write in planned.aggregates:
-            yield self._update_aggregate.bind(write.values)
+            yield as_request([self._update_aggregate.bind(write.values)])
 
 
 class _Runner:

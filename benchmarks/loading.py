@@ -7,9 +7,10 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from benchmarks.driver import Statements, batch, execute_all
+from benchmarks.driver import Statements, execute_all
 from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair
 from transforms.rules.rows import Row
+from transforms.statements import as_request
 
 _IN_FLIGHT = 16
 _ROWS_A_BATCH = 500
@@ -28,7 +29,7 @@ def load(session: Session, pairs: Iterable[Pair]) -> int:
         nonlocal rows
         for table, partition in _partitions(pairs):
             rows += len(partition)
-            yield batch([inserts[table].bind(row) for row in partition])
+            yield as_request([inserts[table].bind(row) for row in partition])
 
     execute_all(session, batches(), _IN_FLIGHT)
     return rows

@@ -20,8 +20,8 @@ class LoopConnection(AsyncioConnection):
     """
 
     in_buffer_size = 65_536
-    """In bytes: most answers come in one piece, and no record of TLS (16 KB) is left in part where the loop sees no
-    need to read."""
+    """In bytes: most answers come in one piece. A record of TLS (16 KB) must fit: what is left of it inside the
+    socket would wake nobody."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Connect; called by the driver."""
