@@ -115,9 +115,12 @@ class ReadMergeEvents(beam.PTransform):
 def write_outputs(outputs: MergeOutputs, kafka: KafkaSettings, service: JavaJarExpansionService) -> None:
     """Wire every output of the graph to its topic; at least once, as WriteToKafka is."""
 
+    # Every bundle ends with a flush, which does not linger: until then records wait for others to go with.
+    together = {"linger.ms": "100", "batch.size": "131072"}
+
     def write(topic: str) -> WriteToKafka:
         return WriteToKafka(
-            producer_config=java_client(kafka) | {"acks": "all"},
+            producer_config=java_client(kafka) | {"acks": "all"} | together,
             topic=topic,
             expansion_service=service,
         )

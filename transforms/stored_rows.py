@@ -57,12 +57,10 @@ class _UndecodedResult(ResultMessage):
     def recv_results_rows(
         self, f: BinaryIO, protocol_version: int, user_types: Any, result_metadata: Any, encryption: Any
     ) -> None:
-        """Split the rows into values; called by the driver."""
+        """Split the rows into values; called by the driver. Names and types are those of the prepared statement."""
         self.recv_results_metadata(f, user_types)
-        columns = self.column_metadata or result_metadata
-        self.column_names = [column[2] for column in columns]
-        self.column_types = [column[3] for column in columns]
-        self.parsed_rows = _PARSER.parse_rows(BytesIOReader(f.read()), _undecoded(len(columns)))
+        columns = len(self.column_metadata or result_metadata)
+        self.parsed_rows = _PARSER.parse_rows(BytesIOReader(f.read()), _undecoded(columns))
 
 
 class UndecodedRows(ProtocolHandler):
