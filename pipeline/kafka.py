@@ -114,7 +114,6 @@ class ReadMergeEvents(beam.PTransform):
 
 def write_outputs(outputs: MergeOutputs, kafka: KafkaSettings, service: JavaJarExpansionService) -> None:
     """Wire every output of the graph to its topic; at least once, as WriteToKafka is."""
-
     # Every bundle ends with a flush, which does not linger: until then records wait for others to go with.
     together = {"linger.ms": "100", "batch.size": "131072"}
 

@@ -57,7 +57,7 @@ class _UndecodedResult(ResultMessage):
     def recv_results_rows(
         self, f: BinaryIO, protocol_version: int, user_types: Any, result_metadata: Any, encryption: Any
     ) -> None:
-        """Split the rows into values; called by the driver. Names and types are those of the prepared statement."""
+        """Split the rows into values; called by the driver. The statement knows their names and types."""
         self.recv_results_metadata(f, user_types)
         columns = len(self.column_metadata or result_metadata)
         self.parsed_rows = _PARSER.parse_rows(BytesIOReader(f.read()), _undecoded(columns))
