@@ -16,9 +16,11 @@ UndecodedRows = list[tuple[bytes | None, ...]]
 
 _IN_FLIGHT = 16
 
-_REQUEST_TIMEOUT_S = 12.0
-"""How long a page is waited for. The driver's own timers are off: each keeps a response, with its rows, in a cycle
-of garbage, and a tenth of all CPU time went into collecting these."""
+_TIMEOUT_S = 12.0
+"""How long a page is waited for, or up to _CHECK_S longer. The driver's own timers are off: each keeps a response,
+with its rows, in a cycle of garbage, and a tenth of all CPU time went into collecting these."""
+
+_CHECK_S = 1.0
 
 
 class Requests:
@@ -32,6 +34,7 @@ class Requests:
         """Take the session, whose client_protocol_handler is UndecodedRows."""
         self._session = session
         self._loop = event_loop()
+        self._deadlines = _Deadlines(self._loop)
 
     async def rows(self, statement: Any) -> UndecodedRows:
         """The rows of all pages; raises the driver's errors."""
@@ -52,15 +55,13 @@ class Requests:
         """
         waiting, results = iter(statements), []
         while requests := [self._start(statement) for statement in islice(waiting, _IN_FLIGHT)]:
-            if len(requests) > 1:
-                await asyncio.gather(*(request.page for request in requests))
             results += [await request.rows() for request in requests]
         return results
 
     def _start(self, statement: Any) -> _Request:
         """Send a statement."""
         response = self._session.execute_async(statement)
-        page = _Page(self._loop)
+        page = _Page(self._loop, self._deadlines)
         response.add_callbacks(self._answered, self._answered, (page,), errback_args=(page,))
         return _Request(response, page)
 
@@ -72,28 +73,55 @@ class Requests:
             self._loop.call_soon_threadsafe(page.answer, answer or [])
 
 
-class _Page:
-    """The page of a result that was asked for last."""
-
-    __slots__ = ("_loop", "_timeout", "rows")
+class _Deadlines:
+    """Times out pages that are not answered, with one timer: one for each page costs a tenth of a request."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._pages: dict[_Page, float] = {}
+        self._is_checking = False
+
+    def add(self, page: _Page) -> None:
+        self._pages[page] = self._loop.time() + _TIMEOUT_S
+        if not self._is_checking:
+            self._check_later()
+
+    def remove(self, page: _Page) -> None:
+        self._pages.pop(page, None)
+
+    def _check_later(self) -> None:
+        self._is_checking = bool(self._pages)
+        if self._is_checking:
+            self._loop.call_later(_CHECK_S, self._check)
+
+    def _check(self) -> None:
+        now = self._loop.time()
+        for page in [page for page, deadline in self._pages.items() if deadline <= now]:
+            page.answer(OperationTimedOut(f"no answer within {_TIMEOUT_S:g} s"))
+        self._check_later()
+
+
+class _Page:
+    """The page of a result that was asked for last."""
+
+    __slots__ = ("_deadlines", "_loop", "rows")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: _Deadlines) -> None:
+        self._loop, self._deadlines = loop, deadlines
         self.ask()
 
     def ask(self) -> None:
         self.rows: asyncio.Future[UndecodedRows] = self._loop.create_future()
-        self._timeout = self._loop.call_later(_REQUEST_TIMEOUT_S, self._time_out)
-
-    def _time_out(self) -> None:
-        self.answer(OperationTimedOut(f"no answer within {_REQUEST_TIMEOUT_S:g} s"))
+        self._deadlines.add(self)
 
     def answer(self, answer: UndecodedRows | Exception) -> None:
-        self._timeout.cancel()
+        self._deadlines.remove(self)
         if self.rows.done():  # nobody waits for it any more
             return
         if isinstance(answer, Exception):
             self.rows.set_exception(answer)
+            # Of several requests the first error is raised; asyncio would log the others if nobody looked at them.
+            self.rows.exception()
         else:
             self.rows.set_result(answer)
 
