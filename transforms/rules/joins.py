@@ -22,11 +22,6 @@ def smaller(own: Any, theirs: Any) -> Any:
     return min(own, theirs)
 
 
-def primary(own: Any, theirs: Any) -> Any:
-    """The primary's, whatever the other is: for columns without a rule (design.md, "Tables")."""
-    return own
-
-
 def larger_by_key(own: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     """Two maps key by key, the larger value of each."""
     return {**own, **{key: larger(own[key], value) if key in own else value for key, value in theirs.items()}}

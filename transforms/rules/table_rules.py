@@ -8,7 +8,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from transforms.rules.joins import Join, primary
+from transforms.rules.joins import Join
 from transforms.rules.rows import PartlyDecoded, Row, RowWrite, is_null
 
 
@@ -57,11 +57,18 @@ class TableRules:
 
     def _changes(self, theirs: Row, own: Row) -> Row:
         changes: Row = {}
+        join_of, passed_over = self.joins.get, self._without_join_of_its_own
         for column, value in theirs.items():
             old = own.get(column)
-            if value == old or column in self._without_join_of_its_own or (not value and is_null(value)):
+            if value == old or column in passed_over or (not value and is_null(value)):
                 continue
-            new = self.joins.get(column, primary)(old, value) if old or not is_null(old) else value
+            if old or not is_null(old):
+                join = join_of(column)
+                if join is None:
+                    continue
+                new = join(old, value)
+            else:
+                new = value
             if new is value and type(value) is not dict:
                 changes[column] = value
             elif new is not old:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from transforms.rules.joins import larger, larger_by_key, primary, smaller, union
+from transforms.rules.joins import larger, larger_by_key, smaller, union
 from transforms.rules.rows import is_null
 
 
@@ -22,10 +22,6 @@ def test_nan_loses_like_a_null() -> None:
 def test_maps_are_joined_key_by_key() -> None:
     assert larger_by_key({"a": 1, "b": 2}, {"b": 1, "c": 0}) == {"a": 1, "b": 2, "c": 0}
     assert larger_by_key({"b": 1, "c": 0}, {"a": 1, "b": 2}) == {"a": 1, "b": 2, "c": 0}
-
-
-def test_primary_ignores_the_other() -> None:
-    assert primary(1, 2) == 1
 
 
 def test_a_union_has_the_primarys_items_first_and_the_larger_of_two_that_are_the_same() -> None:
