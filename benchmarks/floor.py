@@ -93,6 +93,8 @@ class _Runner:
         self._waiting = iter(merges)
         self._left = len(merges)
         self._lock = threading.Lock()
+        # Rows share the driver's objects while they are bound, and an answer may be there before it is waited for.
+        self._binding = threading.Lock()
         self._ended = threading.Event()
         self._error: Exception | None = None
 
@@ -111,7 +113,8 @@ class _Runner:
 
     def _advance(self, merge: Steps, rows: list[Any] | None) -> None:
         try:
-            statements = merge.send(rows) if rows is not None else next(merge)
+            with self._binding:
+                statements = merge.send(rows) if rows is not None else next(merge)
         except StopIteration:
             self._done()
             return

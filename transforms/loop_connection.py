@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from cassandra.connection import ConnectionShutdown
 from cassandra.io.asyncioreactor import AsyncioConnection
 
 from transforms.event_loop import event_loop, on_event_loop
@@ -81,4 +82,5 @@ class LoopConnection(AsyncioConnection):
             self._iobuf.write(data)
             self.process_io_buffer()
         else:
-            self.close()
+            # Not just close(): before the first answer the driver would take the connection for a good one.
+            self.defunct(ConnectionShutdown(f"{self.endpoint} closed the connection"))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from cassandra.cluster import NoHostAvailable
 from cassandra.query import UNSET_VALUE, BoundStatement, PreparedStatement
 from hamcrest import (
     assert_that,
@@ -27,6 +30,7 @@ from hamcrest import (
     raises,
 )
 
+from local.settings import HOST
 from tests.blocking import Blocking
 from tests.keyspaces import Keyspace, MakeKeyspace
 from tests.large_rows import check_large_rows
@@ -532,6 +536,18 @@ def test_a_table_that_appears_later_is_found_at_the_next_use(make_keyspace: Make
             " PRIMARY KEY (userid, intoid))"
         )
         assert_that(tables.enrolments("a"), empty())
+
+
+def test_a_server_that_takes_connections_and_closes_them_is_no_cassandra(keyspace: Keyspace) -> None:
+    class Close(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+
+    with ThreadingTCPServer((HOST, 0), Close) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with connected(keyspace, port=server.server_address[1]) as tables:
+            assert_that(calling(tables.connect), raises(NoHostAvailable, "closed the connection"))
+        server.shutdown()
 
 
 def test_tables_that_were_closed_connect_again(keyspace: Keyspace) -> None:

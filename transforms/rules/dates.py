@@ -136,7 +136,7 @@ def _both_sortable_expression(pattern: str) -> str:
     """
     tokens = list(_TOKEN.finditer(pattern))
     letters = [token["letters"] for token in tokens if token["letters"]]
-    if letters[:-1] != list(_SORTABLE)[: len(letters) - 1] or letters[-1] != "Z":
+    if letters[:-1] != list(_SORTABLE)[: len(letters) - 1] or tokens[-1]["letters"] != "Z":
         return r"(?!)"
     texts = [_SORTABLE.get(token["letters"]) or re.escape(_text(token)) for token in tokens[:-1]]
     month, day = (texts.index(_SORTABLE[letter]) for letter in ("MM", "dd"))

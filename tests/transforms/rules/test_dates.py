@@ -106,6 +106,7 @@ def test_comparing_as_text_where_that_does_is_comparing_as_instants(a: str, b: s
         ("yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "2022-03-01T12:00:00.000+05:30", "2022-03-01T10:00:00.000Z"),
         ("yyyyMMddHHmmssX", "20220301120000+05", "20220301100000Z"),
         ("yyyyMMddXX", "20220301+0530", "20220301Z"),
+        ("yyyyMMddHHZ'h'", "2022030112+0530h", "2022030110+0000h"),
         ("d/M/yyyy", "9/10/2022", "10/10/2022"),
         ("dd.MM.yyyy H:m:s:S", "01.03.2022 9:05:00:9", "01.03.2022 9:05:00:10"),
         ("''yyyy''MM'o''clock'dd", "'2022'03o'clock01", "'2022'03o'clock02"),
