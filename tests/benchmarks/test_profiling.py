@@ -3,6 +3,7 @@
 from hamcrest import assert_that, calling, equal_to, raises
 
 from benchmarks.profiling import Frame, profile_of, read_flame_graph
+from benchmarks.py_spy import titled
 
 
 def test_own_time_is_what_no_callee_has_and_recursion_counts_once() -> None:
@@ -34,3 +35,11 @@ def test_the_boxes_of_py_spy_are_read() -> None:
 
 def test_an_empty_flame_graph_is_refused() -> None:
     assert_that(calling(read_flame_graph).with_args("<svg/>"), raises(ValueError, "no frames"))
+
+
+def test_a_flame_graph_does_not_tell_where_it_was_made() -> None:
+    svg = '<text id="title" x="50%">{}</text><text id="details"> </text>'
+
+    named = titled(svg.format("/a/path/py-spy record --pid=1"))
+
+    assert_that(named, equal_to(svg.format("./run_local.sh bench profile")))
