@@ -93,7 +93,7 @@ class Write:
     def bind_write(self, write: RowWrite) -> BoundRow:
         """Bind the write of a row. That of a copied one must be an INSERT of the columns in the table's order."""
         if write.raw is None:
-            return self._bound(self._unset.copy(), write.values)
+            return self.bind(write.values)
         return self._bound([UNSET_VALUE if value is None else value for value in write.raw], write.values)
 
     def _bound(self, values: list[Any], row: Row) -> BoundRow:

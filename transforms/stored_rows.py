@@ -86,36 +86,31 @@ def _decoder(type_: Any) -> Decoder:
 
 def _map_decoder(key: Any, value: Any) -> Decoder:
     """Decodes to a dict: the driver's own kind of map serializes a key each time it is looked up."""
-    decode_key, decode_value, unpack = _decoder(key), _decoder(value), _INT.unpack_from
+    decode_key, decode_value = _decoder(key), _decoder(value)
 
     def decode(raw: bytes | None) -> dict[Any, Any] | None:
         if not raw:
             return None
-        (entries,), at, decoded = unpack(raw), 4, {}
-        for _ in range(entries):  # nothing in a map is null, so that no size is negative
-            start = at + 4
-            end = start + unpack(raw, at)[0]
-            at = end + 4 + unpack(raw, end)[0]
-            decoded[decode_key(raw[start:end])] = decode_value(raw[end + 4 : at])
-        return decoded
+        items = _items(raw, 2)
+        return dict(zip(map(decode_key, items[::2]), map(decode_value, items[1::2]), strict=True))
 
     return decode
 
 
 def _list_decoder(item: Any) -> Decoder:
-    decode_item, unpack = _decoder(item), _INT.unpack_from
+    decode_item = _decoder(item)
+    return lambda raw: [decode_item(item) for item in _items(raw, 1)] if raw else None
 
-    def decode(raw: bytes | None) -> list[Any] | None:
-        if not raw:
-            return None
-        (items,), at, decoded = unpack(raw), 4, []
-        for _ in range(items):
-            start = at + 4
-            at = start + unpack(raw, at)[0]
-            decoded.append(decode_item(raw[start:at]))
-        return decoded
 
-    return decode
+def _items(raw: bytes, parts: int) -> list[bytes]:
+    """The values in a collection, of which each entry has so many; none is null, so that no size is negative."""
+    unpack = _INT.unpack_from
+    (entries,), at, items = unpack(raw), 4, []
+    for _ in range(entries * parts):
+        start = at + 4
+        at = start + unpack(raw, at)[0]
+        items.append(raw[start:at])
+    return items
 
 
 class Columns:

@@ -169,10 +169,10 @@ class _BatchLedger:
             if origin == self._account:
                 continue
             entries = _entries(self._rows.get(origin, {}), counter)
-            larger = {content: count for content, count in share.items() if count > entries.get(content, 0)}
-            if larger:
-                self._raised.setdefault(origin, {})[counter] = {**entries, **larger}
-                for content, count in larger.items():
+            higher = {content: count for content, count in share.items() if count > entries.get(content, 0)}
+            if higher:
+                self._raised.setdefault(origin, {})[counter] = {**entries, **higher}
+                for content, count in higher.items():
                     added[content] = added.get(content, 0) + count - entries.get(content, 0)
         return added
 
