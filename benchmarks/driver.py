@@ -15,8 +15,8 @@ from cassandra.query import PreparedStatement, tuple_factory
 
 from local.schema import KEYSPACE
 from local.settings import HOST, LocalSettings
+from transforms.protocol import PROTOCOL_VERSION, PackedBatches
 from transforms.statements import Write, insert, update
-from transforms.stored_rows import PROTOCOL_VERSION
 
 
 @contextmanager
@@ -39,6 +39,7 @@ def connect(settings: LocalSettings) -> Iterator[Session]:
     try:
         session = cluster.connect()
         session.default_fetch_size = None
+        session.client_protocol_handler = PackedBatches
         yield session
     finally:
         cluster.shutdown()
@@ -87,6 +88,7 @@ def execute_all(session: Session, statements: Iterable[Any], in_flight: int) -> 
     for statement in statements:
         slots.acquire()
         if errors:
+            slots.release()
             break
         session.execute_async(statement).add_callbacks(lambda _: slots.release(), failed)
     for _ in range(in_flight):

@@ -27,12 +27,13 @@ from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessa
 from cassandra.query import BoundStatement, tuple_factory
 
 from transforms.loop_connection import LoopConnection
+from transforms.protocol import PROTOCOL_VERSION, UndecodedRows
 from transforms.requests import Requests
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import Row, RowWrite
 from transforms.settings import CassandraSettings
 from transforms.statements import BoundRow, Read, Write, as_request, insert, size, update
-from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow, UndecodedRows
+from transforms.stored_rows import Columns, StoredRow
 
 _log = logging.getLogger(__name__)
 

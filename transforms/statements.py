@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from cassandra.cluster import Session
 from cassandra.cqltypes import DateType, LongType
 from cassandra.metadata import TableMetadata
-from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
+from cassandra.query import BoundStatement
 
+from transforms.protocol import PROTOCOL_VERSION, UNSET, PackedBatch, as_sent, statement_as_sent
 from transforms.requests import Requests, UndecodedRows
 from transforms.rules.rows import Row, RowWrite
-from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow
-
-BoundRow = tuple[BoundStatement, list[Any]]
-"""A statement that many rows share, and the values that are bound to it for one of them."""
+from transforms.stored_rows import Columns, StoredRow
 
 
 class Read:
@@ -77,11 +74,11 @@ class Write:
     def __init__(self, session: Session, cql: str) -> None:
         """Prepare it."""
         prepared = session.prepare(cql)
-        # One for all rows: to make one costs more than to bind one's values.
-        self._statement = BoundStatement(prepared)
         columns = [(column.name, _serializer(column.type)) for column in prepared.column_metadata]
-        self._places = {name: (place, serialize) for place, (name, serialize) in enumerate(columns)}
-        self._unset = [UNSET_VALUE] * len(columns)
+        self._places = {name: (place, serialize) for place, (name, serialize) in enumerate(columns, start=1)}
+        self._unset = [statement_as_sent(prepared.query_id, len(columns)), *[UNSET] * len(columns)]
+        self._keyspace = prepared.keyspace
+        self._partition = [1 + index for index in prepared.routing_key_indexes]
 
     def bind(self, row: Row) -> BoundRow:
         """Bind a row; bytes are values that were never decoded, and none is null.
@@ -94,14 +91,25 @@ class Write:
         """Bind the write of a row. That of a copied one must be an INSERT of the columns in the table's order."""
         if write.raw is None:
             return self.bind(write.values)
-        return self._bound([UNSET_VALUE if value is None else value for value in write.raw], write.values)
+        packed = self._unset[:1]
+        packed += [UNSET if value is None else as_sent(value) for value in write.raw]
+        return self._bound(packed, write.values)
 
-    def _bound(self, values: list[Any], row: Row) -> BoundRow:
+    def _bound(self, packed: list[bytes], row: Row) -> BoundRow:
         places = self._places
         for name, value in row.items():
             place, serialize = places[name]
-            values[place] = value if type(value) is bytes else serialize(value, PROTOCOL_VERSION)
-        return self._statement, values
+            packed[place] = as_sent(value if type(value) is bytes else serialize(value, PROTOCOL_VERSION))
+        return self, packed
+
+    def batch(self, first: Sequence[bytes], statements: list[Sequence[bytes]]) -> PackedBatch:
+        """A batch of statements, which goes to where the first belongs, which must be of this one."""
+        partition = [first[place][len(UNSET) :] for place in self._partition]
+        return PackedBatch(self._keyspace, partition, statements)
+
+
+BoundRow = tuple[Write, list[bytes]]
+"""What writes a row, and the statement as it is sent (transforms.protocol.PackedBatch)."""
 
 
 def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
@@ -112,25 +120,15 @@ def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
     return serialize
 
 
-def as_request(rows: Sequence[BoundRow]) -> BatchStatement | BoundStatement:
+def as_request(rows: Sequence[BoundRow]) -> PackedBatch:
     """Rows, at least one, as one request, which is one mutation if they are of one partition."""
-    statement, values = rows[0]
-    first = BoundStatement(statement.prepared_statement)
-    first.values = values
-    if len(rows) == 1:
-        return first
-    batch = BatchStatement(BatchType.UNLOGGED)
-    batch.add(first)
-    # The batch takes no more than the values of each from here on: the first has given it the partition.
-    for statement, values in islice(rows, 1, None):
-        statement.values = values
-        batch.add(statement)
-    return batch
+    write, first = rows[0]
+    return write.batch(first, [packed for _, packed in rows])
 
 
 def size(row: BoundRow) -> int:
-    """The bytes of the values that are bound."""
-    return sum(len(value) for value in row[1] if type(value) is bytes)
+    """The bytes of a row's statement."""
+    return sum(map(len, row[1]))
 
 
 def insert(table: TableMetadata) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from operator import itemgetter
 from struct import Struct
-from typing import Any, BinaryIO
+from typing import Any
 
-from cassandra.bytesio import BytesIOReader
 from cassandra.cqltypes import (
-    BytesType,
     DateType,
     DoubleType,
     FloatType,
@@ -20,18 +17,10 @@ from cassandra.cqltypes import (
     MapType,
     UTF8Type,
 )
-from cassandra.deserializers import make_deserializers
-from cassandra.obj_parser import ListParser
-from cassandra.parsing import ParseDesc
-from cassandra.protocol import ProtocolHandler, ResultMessage
 
+from transforms.protocol import PROTOCOL_VERSION
 from transforms.rules.rows import PartlyDecoded, Row
 
-PROTOCOL_VERSION = 4
-"""The newest of the native protocol without checksums over all that is sent, which the driver works out in Python;
-TCP has its own, and TLS too. It is also the oldest that knows of unset values."""
-
-_PARSER = ListParser()
 _INT = Struct(">i")
 _NUMBERS = {Int32Type: ">i", LongType: ">q", FloatType: ">f", DoubleType: ">d"}
 
@@ -42,31 +31,6 @@ _SIGN = 0x80
 """The first bit of the first byte: from here on, a number is negative."""
 
 Decoder = Callable[[bytes | None], Any]
-
-
-@cache
-def _undecoded(columns: int) -> ParseDesc:
-    """Describes rows of so many columns to the driver's parser, all of them blobs."""
-    types, nothing = [BytesType] * columns, [""] * columns
-    return ParseDesc(nothing, types, None, nothing, make_deserializers(types), PROTOCOL_VERSION)
-
-
-class _UndecodedResult(ResultMessage):
-    """A result whose rows are tuples of bytes, None for null."""
-
-    def recv_results_rows(
-        self, f: BinaryIO, protocol_version: int, user_types: Any, result_metadata: Any, encryption: Any
-    ) -> None:
-        """Split the rows into values; called by the driver. The statement knows their names and types."""
-        self.recv_results_metadata(f, user_types)
-        columns = len(self.column_metadata or result_metadata)
-        self.parsed_rows = _PARSER.parse_rows(BytesIOReader(f.read()), _undecoded(columns))
-
-
-class UndecodedRows(ProtocolHandler):
-    """What a session speaks whose results are rows of undecoded values (its client_protocol_handler)."""
-
-    message_types_by_opcode = ProtocolHandler.message_types_by_opcode | {ResultMessage.opcode: _UndecodedResult}
 
 
 def _decoder(type_: Any) -> Decoder:
