@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Workload
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
-from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
+from transforms.rules.content_consumption import COUNTERS, BatchWrites, content_rules, merge_content_consumption
 from transforms.rules.dates import TextDates
-from transforms.rules.enrolments import merge_user_enrolments
+from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
 from transforms.rules.rows import RowWrite
 
 DATE_FORMAT = "yyyy-MM-dd HH:mm:ss:SSSZ"
@@ -52,15 +52,15 @@ def plan(pair: Pair, now_ms: int) -> PlannedMerge:
     content = merge_content_consumption(
         pair.from_account,
         pair.to_account,
-        theirs[CONTENT_CONSUMPTION],
-        own[CONTENT_CONSUMPTION],
+        content_rules(_DATES).pairs(theirs[CONTENT_CONSUMPTION], own[CONTENT_CONSUMPTION], COUNTERS),
         (),
         (),
         dates=_DATES,
         now=now_ms,
         ledger=True,
     )
-    enrolments = merge_user_enrolments(pair.to_account, theirs[ENROLMENTS], own[ENROLMENTS], dates=_DATES).writes
+    enrolment_pairs = enrolment_rules(_DATES).pairs(theirs[ENROLMENTS], own[ENROLMENTS])
+    enrolments = merge_user_enrolments(pair.to_account, enrolment_pairs, dates=_DATES)
     aggregates = merge_user_activity_aggregates(pair.to_account, theirs[ACTIVITY_AGG], own_aggregates, now=now_ms)
     read = [theirs[CONTENT_CONSUMPTION], own[CONTENT_CONSUMPTION], theirs[ENROLMENTS], own[ENROLMENTS]]
     return PlannedMerge(

@@ -9,9 +9,9 @@ from typing import Any
 
 from transforms.elements import MergeEvent, Source
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
-from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
+from transforms.rules.content_consumption import COUNTERS, BatchWrites, content_rules, merge_content_consumption
 from transforms.rules.dates import TextDates
-from transforms.rules.enrolments import merge_user_enrolments
+from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
 from transforms.rules.follow_ups import follow_ups
 from transforms.rules.rows import Row, RowWrite, is_null
 
@@ -185,8 +185,7 @@ class MemoryTables:
         for batch in merge_content_consumption(
             event.from_account,
             event.to_account,
-            from_rows,
-            to_rows,
+            content_rules(self._dates).pairs(from_rows, to_rows, COUNTERS),
             from_ledger,
             to_ledger,
             dates=self._dates,
@@ -201,7 +200,8 @@ class MemoryTables:
         from_rows = self.read(ENROLMENTS, event.from_account)
         yield
         to_rows = self.read(ENROLMENTS, event.to_account)
-        for write in merge_user_enrolments(event.to_account, from_rows, to_rows, dates=self._dates).writes:
+        pairs = enrolment_rules(self._dates).pairs(from_rows, to_rows)
+        for write in merge_user_enrolments(event.to_account, pairs, dates=self._dates):
             self.apply(ENROLMENTS, write)
         yield
 

@@ -20,8 +20,9 @@ from apache_beam.utils.windowed_value import WindowedValue
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from transforms.account_lanes import AccountLanes
-from transforms.course_tables import TRANSIENT_ERRORS, CourseTables
+from transforms.course_tables import CourseTables
 from transforms.plans import Plans
+from transforms.requests import TRANSIENT_ERRORS
 from transforms.rules.dates import TextDates
 from transforms.settings import CassandraSettings, MergeSettings
 

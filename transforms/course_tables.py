@@ -6,52 +6,32 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import TypeVar
 
-from cassandra import (
-    ConsistencyLevel,
-    CoordinationFailure,
-    OperationTimedOut,
-    Timeout,
-    Unavailable,
-)
+from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.connection import ConnectionException
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.metadata import TableMetadata
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
-from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
 from cassandra.query import BoundStatement, tuple_factory
 
+from transforms.gathering import Gathering
 from transforms.loop_connection import LoopConnection
 from transforms.protocol import PROTOCOL_VERSION, UndecodedRows
 from transforms.requests import Requests
 from transforms.rules.content_consumption import BatchWrites
-from transforms.rules.rows import Row, RowWrite
+from transforms.rules.rows import Row, RowWrite, StoredRow
 from transforms.settings import CassandraSettings
 from transforms.statements import BoundRow, Read, Write, as_request, insert, size, update
-from transforms.stored_rows import Columns, StoredRow
+from transforms.stored_rows import Columns
 
 _log = logging.getLogger(__name__)
 
 LEDGER_TABLE = "user_content_merge_ledger"
 MERGE_LOG_TABLE = "user_merge_log"
-
-TRANSIENT_ERRORS = (
-    NoHostAvailable,
-    Unavailable,
-    Timeout,
-    OperationTimedOut,
-    CoordinationFailure,
-    OverloadedErrorMessage,
-    IsBootstrappingErrorMessage,
-    ServerError,
-    ConnectionException,
-)
-"""What may pass by itself (design.md, "When something is down"): worth trying again."""
 
 _ROWS_IN_A_MUTATION = 1_000
 """A soft bound: a mutation may be half a commit log segment (16 MB by default), and 1,000 rows of content
@@ -66,7 +46,7 @@ _LEDGER_ROWS_A_READ = 100
 on Cassandra's guardrails warn where they are set."""
 
 _BYTES_OF_PARTITIONS, _PARTITIONS = 4_000, 10
-"""Bounds of a batch of several partitions, of which Cassandra warns above 5 KiB and 10 partitions."""
+"""Bounds of a request for several partitions; of a batch Cassandra warns above 5 KiB and 10 partitions."""
 
 Value = TypeVar("Value")
 
@@ -145,7 +125,9 @@ class CourseTables:
         self._insert_content = Write(session, insert(content))
         enrolments = table(settings.user_enrolments_table, "lms-cassandra.user_enrolments.table")
         self._enrolments = Read(session, requests, enrolments, "userid IN ?")
-        self._courses = Read(session, requests, enrolments, "userid = ?", columns=["courseid"])
+        self._gathered_enrolments = _of_accounts(self._enrolments, most=_PARTITIONS // 2)
+        self._courses = Read(session, requests, enrolments, "userid IN ?", columns=["userid", "courseid"])
+        self._gathered_courses = _of_accounts(self._courses, most=_PARTITIONS)
         self._insert_enrolment = Write(session, insert(enrolments))
         self._update_enrolment = Write(session, update(enrolments))
         aggregates = table(settings.user_activity_agg_table, "lms-cassandra.user_activity_agg.table")
@@ -161,9 +143,11 @@ class CourseTables:
                 session, requests, ledger, "userid = ? AND (courseid, batchid, originid) IN ?"
             )
             self._insert_ledger = Write(session, insert(ledger))
-            self._log = Read(session, requests, log, "userid = ?")
+            self._log = Read(session, requests, log, "userid IN ?")
+            self._gathered_log = _of_accounts(self._log, most=_PARTITIONS)
             self._logged = Read(session, requests, log, "userid = ? AND intoid = ?", columns=["mid"])
             self._insert_log = Write(session, insert(log))
+            self._gathered_inserts = Gathering(self._write_log_rows, most=_PARTITIONS)
 
     @property
     def content_columns(self) -> Columns:
@@ -182,13 +166,13 @@ class CourseTables:
         counterpart written, before the next is read.
         """
         await self._connected()
-        courseid = self._content.columns.key("courseid")
+        courseid = self._content.columns.some("courseid")
         part: list[StoredRow] = []
         async for page in self._content.pages(self._content.bind(account)):
-            for _, course in groupby(page, key=lambda row: courseid(row.raw)):
+            for _, course in groupby(page, key=courseid):
                 rows = list(course)
                 # A course may go on from the page before.
-                if len(part) >= _ROWS_A_PART and courseid(part[-1].raw) != courseid(rows[0].raw):
+                if len(part) >= _ROWS_A_PART and courseid(part[-1]) != courseid(rows[0]):
                     yield part
                     part = []
                 part += rows
@@ -221,7 +205,7 @@ class CourseTables:
         ledger = [self._ledger_of_courses.bind(from_account, part) for part in courses]
         results = iter(await self._requests.all_rows([*ledger, *content, *own_entries]))
         from_ledger = self._ledger_of_courses.decode(islice(results, len(ledger)))
-        to_rows = self._content_of_courses.stored(islice(results, len(content)))
+        to_rows = list(chain.from_iterable(islice(results, len(content))))
         to_ledger = self._ledger_entries.decode(results)
         others = {(row["courseid"], row["batchid"], row["originid"]) for row in from_ledger}
         to_ledger += await self._ledger_entries.decoded(self._bind_entries(to_account, others))
@@ -230,10 +214,10 @@ class CourseTables:
     def _bind_entries(self, account: str, entries: set[tuple[str, str, str]]) -> list[BoundStatement]:
         return [self._ledger_entries.bind(account, part) for part in _parts(sorted(entries), _LEDGER_ROWS_A_READ)]
 
-    async def enrolments(self, *accounts: str) -> list[StoredRow]:
-        """All rows of the accounts in user_enrolments."""
+    async def enrolments(self, *accounts: str) -> list[list[StoredRow]]:
+        """All rows of each of one or two accounts in user_enrolments."""
         await self._connected()
-        return await self._enrolments.rows([self._enrolments.bind(accounts)])
+        return await self._gathered_enrolments.answer(accounts)
 
     async def activity_aggregates(self, enrolled: str, accounts: Sequence[str]) -> dict[str, list[Row]]:
         """The Course aggregates of each of `accounts`, for every course that the account `enrolled` is in.
@@ -241,7 +225,8 @@ class CourseTables:
         A partition holds one course of one account, so each read is of several.
         """
         await self._connected()
-        courses = sorted({row["courseid"] for row in await self._courses.rows([self._courses.bind(enrolled)])})
+        (enrolments,) = await self._gathered_courses.answer((enrolled,))
+        courses = sorted(course for (course,) in self._courses.columns.distinct(enrolments, "courseid"))
         rows: dict[str, list[Row]] = {account: [] for account in accounts}
         reads = (self._aggregates.bind(part, accounts) for part in _parts(courses, _COURSES_A_READ))
         for row in await self._aggregates.decoded(reads):
@@ -251,7 +236,8 @@ class CourseTables:
     async def merge_log(self, account: str) -> list[Row]:
         """The accounts into which the account was merged: rows of userid, intoid, mid, merged_on."""
         await self._connected()
-        return await self._log.decoded([self._log.bind(account)])
+        (rows,) = await self._gathered_log.answer((account,))
+        return self._log.decode([rows])
 
     async def is_logged(self, from_account: str, into_account: str) -> bool:
         """Whether the merge log has this pair."""
@@ -261,8 +247,12 @@ class CourseTables:
     async def write_merge_log(self, from_account: str, into_account: str, mid: str) -> None:
         """Write that one account is merged into another, by an event of this message id."""
         await self._connected()
-        row = {"userid": from_account, "intoid": into_account, "mid": mid, "merged_on": utc_now()}
-        await self._requests.rows(as_request([self._insert_log.bind(row)]))
+        row = {"userid": from_account, "intoid": into_account, "mid": mid, "merged_on": now_ms()}
+        await self._gathered_inserts.answer(self._insert_log.bind(row))
+
+    async def _write_log_rows(self, rows: list[BoundRow]) -> list[None]:
+        await self._requests.rows(as_request(rows))
+        return [None] * len(rows)
 
     async def write_content_consumption(self, batches: Iterable[BatchWrites]) -> None:
         """Write the rows and the ledger rows of whole course batches, each within one mutation."""
@@ -292,10 +282,9 @@ class CourseTables:
         await self._requests.all_rows(map(as_request, _together(by_course.values())))
 
 
-def utc_now() -> datetime:
-    """Now, as the driver returns timestamps: UTC without a zone, to the ms that Cassandra stores."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+def now_ms() -> int:
+    """Now, as Cassandra stores timestamps: in ms since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def _cluster(settings: CassandraSettings) -> Cluster:
@@ -320,6 +309,19 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         # Without it a batch waits 40 ms for a delayed ACK (Nagle).
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
+
+
+def _of_accounts(read: Read, most: int) -> Gathering[tuple[str, ...], list[list[StoredRow]]]:
+    """Reads the rows of accounts, which are partitions and the first column: at most so many groups at once."""
+
+    async def rows_of(groups: list[tuple[str, ...]]) -> list[list[list[StoredRow]]]:
+        accounts = sorted({account for group in groups for account in group})
+        rows: dict[bytes | None, list[StoredRow]] = {account.encode(): [] for account in accounts}
+        for row in await read.rows([read.bind(accounts)]):
+            rows[row[0]].append(row)
+        return [[rows[account.encode()] for account in group] for group in groups]
+
+    return Gathering(rows_of, most)
 
 
 def _together(partitions: Iterable[list[BoundRow]]) -> Iterator[list[BoundRow]]:

@@ -14,9 +14,9 @@ class MergeUserEnrolmentsFn(MergeTableFn):
 
     async def work(self, plans: Plans, item: MergeEvent) -> TableChange:
         """Merge one event's rows and write them."""
-        merge, rows_read = await plans.user_enrolments(item.from_account, item.to_account)
-        await plans.tables.write_enrolments(merge.writes)
-        return TableChange(rows_read, len(merge.writes), tuple(merge.batches))
+        writes, batches, rows_read = await plans.user_enrolments(item.from_account, item.to_account)
+        await plans.tables.write_enrolments(writes)
+        return TableChange(rows_read, len(writes), tuple(sorted(batches)))
 
 
 class MergeUserEnrolments(MergeTable):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from transforms.course_tables import CourseTables, utc_now
+from transforms.course_tables import CourseTables, now_ms
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
-from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
+from transforms.rules.content_consumption import COUNTERS, BatchWrites, content_rules, merge_content_consumption
 from transforms.rules.dates import TextDates
-from transforms.rules.enrolments import EnrolmentMerge, merge_user_enrolments
+from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
 from transforms.rules.rows import RowWrite
-from transforms.stored_rows import rows_to_merge
+from transforms.stored_rows import Columns, Pairing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,50 +43,56 @@ class Plans:
         async for theirs in tables.content_consumption(from_account):
             batches = tables.content_columns.distinct(theirs, "courseid", "batchid")
             from_ledger, own, to_ledger = await tables.counterparts(from_account, to_account, batches)
-            from_rows, to_rows = rows_to_merge(
-                tables.content_columns,
-                theirs,
-                own,
-                key=("courseid", "batchid", "contentid"),
-                counters=("viewcount", "completedcount"),
-            )
+            pairing = _content_pairing(tables.content_columns, self.dates)
             writes = merge_content_consumption(
                 from_account,
                 to_account,
-                from_rows,
-                to_rows,
+                pairing.pairs(theirs, own),
                 from_ledger,
                 to_ledger,
                 dates=self.dates,
-                now=utc_now(),
+                now=now_ms(),
                 ledger=self.merge_ledger,
             )
             yield writes, len(theirs) + len(own) + len(from_ledger) + len(to_ledger)
 
-    async def user_enrolments(self, from_account: str, to_account: str) -> tuple[EnrolmentMerge, int]:
-        """The writes to user_enrolments, and how many rows were read."""
+    async def user_enrolments(
+        self, from_account: str, to_account: str
+    ) -> tuple[list[RowWrite], set[tuple[str, str]], int]:
+        """The writes to user_enrolments, (courseid, batchid) of all that the to account then has, rows read."""
         tables = self.tables
-        rows = await tables.enrolments(from_account, to_account)
-        theirs = [row for row in rows if row["userid"] == from_account]
-        own = [row for row in rows if row["userid"] == to_account]
-        from_rows, to_rows = rows_to_merge(tables.enrolment_columns, theirs, own, key=("courseid", "batchid"))
-        merge = merge_user_enrolments(to_account, from_rows, to_rows, dates=self.dates)
-        return merge, len(rows)
+        theirs, own = await tables.enrolments(from_account, to_account)
+        rows, columns = theirs + own, tables.enrolment_columns
+        pairs = _enrolment_pairing(columns, self.dates).pairs(theirs, own)
+        writes = merge_user_enrolments(to_account, pairs, dates=self.dates)
+        return writes, columns.distinct(rows, "courseid", "batchid"), len(rows)
 
     async def user_activity_agg(self, from_account: str, to_account: str) -> tuple[list[RowWrite], int]:
         """The writes to user_activity_agg, and how many rows were read."""
         rows = await self.tables.activity_aggregates(from_account, (from_account, to_account))
         from_rows, to_rows = rows[from_account], rows[to_account]
-        writes = merge_user_activity_aggregates(to_account, from_rows, to_rows, now=utc_now())
+        writes = merge_user_activity_aggregates(to_account, from_rows, to_rows, now=now_ms())
         return writes, len(from_rows) + len(to_rows)
 
     async def would_write(self, from_account: str, to_account: str) -> bool:
         """Whether the to account lacks anything of the from account's history."""
-        enrolments, _ = await self.user_enrolments(from_account, to_account)
-        if enrolments.writes:
+        enrolments, _, _ = await self.user_enrolments(from_account, to_account)
+        if enrolments:
             return True
         async for writes, _ in self.content_consumption(from_account, to_account):
             if writes:
                 return True
         aggregates, _ = await self.user_activity_agg(from_account, to_account)
         return bool(aggregates)
+
+
+@lru_cache
+def _content_pairing(columns: Columns, dates: TextDates) -> Pairing:
+    rules = content_rules(dates)
+    return Pairing(columns, rules.account, rules.key, COUNTERS)
+
+
+@lru_cache
+def _enrolment_pairing(columns: Columns, dates: TextDates) -> Pairing:
+    rules = enrolment_rules(dates)
+    return Pairing(columns, rules.account, rules.key)

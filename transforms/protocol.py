@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from io import BytesIO
 from itertools import chain
@@ -23,7 +23,6 @@ TCP has its own, and TLS too. It is also the oldest that knows of unset values."
 
 _PARSER = ListParser()
 _INT, _SHORT = Struct(">i"), Struct(">H")
-_SIZES = [_INT.pack(size) for size in range(1_024)]
 
 _MOST_STATEMENTS = 0xFFFF
 """Of a batch: their number is sent as two bytes."""
@@ -32,10 +31,15 @@ UNSET = _INT.pack(-2)
 """What is sent for a value that leaves the column as it is."""
 
 
-def as_sent(value: bytes) -> bytes:
-    """A value with its size, which comes first."""
-    size = len(value)
-    return (_SIZES[size] if size < len(_SIZES) else _INT.pack(size)) + value
+class _Sizes(dict[int, bytes]):
+    """Small sizes are looked up, and large ones, of which there may be many, are made."""
+
+    def __missing__(self, size: int) -> bytes:
+        return _INT.pack(size)
+
+
+SIZES: Mapping[int, bytes] = _Sizes((size, _INT.pack(size)) for size in range(1_024))
+"""What is sent before a value: how many bytes it has."""
 
 
 def statement_as_sent(query_id: bytes, values: int) -> bytes:
@@ -52,7 +56,7 @@ class PackedBatch(BatchStatement):
         Args:
             keyspace: where the rows are.
             partition: the values of the partition key of a row, which says where the request goes.
-            statements: of each, what statement_as_sent() gave, and its values as sent.
+            statements: of each, what statement_as_sent() gave, and of each value its size and itself, or UNSET.
 
         Raises:
             ValueError: if there are more than a batch can have.

@@ -7,12 +7,26 @@ from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import Any
 
-from cassandra import OperationTimedOut
-from cassandra.cluster import ResponseFuture, Session
+from cassandra import CoordinationFailure, OperationTimedOut, Timeout, Unavailable
+from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
+from cassandra.connection import ConnectionException
+from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
 
 from transforms.event_loop import event_loop, on_event_loop
+from transforms.rules.rows import StoredRow
 
-UndecodedRows = list[tuple[bytes | None, ...]]
+TRANSIENT_ERRORS = (
+    NoHostAvailable,
+    Unavailable,
+    Timeout,
+    OperationTimedOut,
+    CoordinationFailure,
+    OverloadedErrorMessage,
+    IsBootstrappingErrorMessage,
+    ServerError,
+    ConnectionException,
+)
+"""What may pass by itself (design.md, "When something is down"): worth trying again."""
 
 _IN_FLIGHT = 16
 
@@ -36,18 +50,18 @@ class Requests:
         self._loop = event_loop()
         self._deadlines = _Deadlines(self._loop)
 
-    async def rows(self, statement: Any) -> UndecodedRows:
+    async def rows(self, statement: Any) -> list[StoredRow]:
         """The rows of all pages; raises the driver's errors."""
         return await self._start(statement).rows()
 
-    async def pages(self, statement: Any) -> AsyncIterator[UndecodedRows]:
+    async def pages(self, statement: Any) -> AsyncIterator[list[StoredRow]]:
         """The pages of the driver, each asked for when it is needed; raises the driver's errors."""
         request = self._start(statement)
         yield await request.page
         while request.has_more_pages:
             yield await request.next_page()
 
-    async def all_rows(self, statements: Iterable[Any]) -> list[UndecodedRows]:
+    async def all_rows(self, statements: Iterable[Any]) -> list[list[StoredRow]]:
         """The rows of each of several statements, executed side by side, several at a time.
 
         Raises:
@@ -65,7 +79,7 @@ class Requests:
         response.add_callbacks(self._answered, self._answered, (page,), errback_args=(page,))
         return _Request(response, page)
 
-    def _answered(self, answer: UndecodedRows | Exception | None, page: _Page) -> None:
+    def _answered(self, answer: list[StoredRow] | Exception | None, page: _Page) -> None:
         """Pass an answer on; an error may come from any thread of the driver's."""
         if on_event_loop():
             page.answer(answer or [])
@@ -111,10 +125,10 @@ class _Page:
         self.ask()
 
     def ask(self) -> None:
-        self.rows: asyncio.Future[UndecodedRows] = self._loop.create_future()
+        self.rows: asyncio.Future[list[StoredRow]] = self._loop.create_future()
         self._deadlines.add(self)
 
-    def answer(self, answer: UndecodedRows | Exception) -> None:
+    def answer(self, answer: list[StoredRow] | Exception) -> None:
         self._deadlines.remove(self)
         if self.rows.done():  # nobody waits for it any more
             return
@@ -138,19 +152,19 @@ class _Request:
         self._response, self._page = response, page
 
     @property
-    def page(self) -> asyncio.Future[UndecodedRows]:
+    def page(self) -> asyncio.Future[list[StoredRow]]:
         return self._page.rows
 
     @property
     def has_more_pages(self) -> bool:
         return bool(self._response.has_more_pages)
 
-    def next_page(self) -> asyncio.Future[UndecodedRows]:
+    def next_page(self) -> asyncio.Future[list[StoredRow]]:
         self._page.ask()
         self._response.start_fetching_next_page()
         return self._page.rows
 
-    async def rows(self) -> UndecodedRows:
+    async def rows(self) -> list[StoredRow]:
         rows = await self.page
         while self.has_more_pages:
             rows = [*rows, *await self.next_page()]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from cassandra.cluster import Session
-from cassandra.cqltypes import DateType, LongType
 from cassandra.metadata import TableMetadata
 from cassandra.query import BoundStatement
 
-from transforms.protocol import PROTOCOL_VERSION, UNSET, PackedBatch, as_sent, statement_as_sent
-from transforms.requests import Requests, UndecodedRows
-from transforms.rules.rows import Row, RowWrite
-from transforms.stored_rows import Columns, StoredRow
+from transforms.cql_values import serializer
+from transforms.protocol import SIZES, UNSET, PackedBatch, statement_as_sent
+from transforms.requests import Requests
+from transforms.rules.rows import Row, RowWrite, StoredRow
+from transforms.stored_rows import Columns
 
 
 class Read:
@@ -47,25 +48,19 @@ class Read:
 
     async def rows(self, statements: Iterable[BoundStatement]) -> list[StoredRow]:
         """The rows of statements that were bound here, which are executed side by side."""
-        return self.stored(await self._requests.all_rows(statements))
+        return list(chain.from_iterable(await self._requests.all_rows(statements)))
 
-    async def pages(self, statement: BoundStatement) -> AsyncIterator[list[StoredRow]]:
+    def pages(self, statement: BoundStatement) -> AsyncIterator[list[StoredRow]]:
         """As rows() of one statement, page by page, each of which is asked for when it is needed."""
-        async for page in self._requests.pages(statement):
-            yield self.stored([page])
+        return self._requests.pages(statement)
 
     async def decoded(self, statements: Iterable[BoundStatement]) -> list[Row]:
         """As rows(), every column decoded."""
         return self.decode(await self._requests.all_rows(statements))
 
-    def stored(self, results: Iterable[UndecodedRows]) -> list[StoredRow]:
-        """The rows of results of statements that were bound here."""
-        columns = self.columns
-        return [StoredRow(columns, raw) for rows in results for raw in rows]
-
-    def decode(self, results: Iterable[UndecodedRows]) -> list[Row]:
-        """As stored(), every column decoded."""
-        return [self.columns.row(raw) for rows in results for raw in rows]
+    def decode(self, results: Iterable[list[StoredRow]]) -> list[Row]:
+        """The rows of results of statements that were bound here, every column decoded."""
+        return [self.columns.row(row) for rows in results for row in rows]
 
 
 class Write:
@@ -74,7 +69,7 @@ class Write:
     def __init__(self, session: Session, cql: str) -> None:
         """Prepare it."""
         prepared = session.prepare(cql)
-        columns = [(column.name, _serializer(column.type)) for column in prepared.column_metadata]
+        columns = [(column.name, serializer(column.type)) for column in prepared.column_metadata]
         self._places = {name: (place, serialize) for place, (name, serialize) in enumerate(columns, start=1)}
         self._unset = [statement_as_sent(prepared.query_id, len(columns)), *[UNSET] * len(columns)]
         self._keyspace = prepared.keyspace
@@ -89,17 +84,18 @@ class Write:
 
     def bind_write(self, write: RowWrite) -> BoundRow:
         """Bind the write of a row. That of a copied one must be an INSERT of the columns in the table's order."""
-        if write.raw is None:
+        if write.stored is None:
             return self.bind(write.values)
         packed = self._unset[:1]
-        packed += [UNSET if value is None else as_sent(value) for value in write.raw]
+        packed += [UNSET if value is None else SIZES[len(value)] + value for value in write.stored]
         return self._bound(packed, write.values)
 
     def _bound(self, packed: list[bytes], row: Row) -> BoundRow:
         places = self._places
         for name, value in row.items():
             place, serialize = places[name]
-            packed[place] = as_sent(value if type(value) is bytes else serialize(value, PROTOCOL_VERSION))
+            serialized = value if type(value) is bytes else serialize(value)
+            packed[place] = SIZES[len(serialized)] + serialized
         return self, packed
 
     def batch(self, first: Sequence[bytes], statements: list[Sequence[bytes]]) -> PackedBatch:
@@ -110,14 +106,6 @@ class Write:
 
 BoundRow = tuple[Write, list[bytes]]
 """What writes a row, and the statement as it is sent (transforms.protocol.PackedBatch)."""
-
-
-def _serializer(type_: Any) -> Callable[[Any, int], bytes]:
-    serialize: Callable[[Any, int], bytes] = type_.serialize
-    if issubclass(type_, DateType):
-        as_integer = LongType.serialize
-        return lambda value, version: (as_integer if type(value) is int else serialize)(value, version)
-    return serialize
 
 
 def as_request(rows: Sequence[BoundRow]) -> PackedBatch:

@@ -1,80 +1,72 @@
-"""Rows of two accounts as the rules need them: copied values stay bytes, equal columns are left out."""
+"""Rows of two accounts as the rules need them: copied ones stay as they are stored, equal columns are left out."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-import pytest
-from cassandra.cqltypes import DateType, Int32Type, MapType, UTF8Type
+from cassandra.cqltypes import DateType, Int32Type, UTF8Type
 from hamcrest import assert_that, empty, equal_to
 
-from transforms.stored_rows import PROTOCOL_VERSION, Columns, StoredRow, rows_to_merge
+from transforms.protocol import PROTOCOL_VERSION
+from transforms.rules.rows import Pair, StoredRow
+from transforms.stored_rows import Columns, Pairing
 
-NUMBERS = MapType.apply_parameters([UTF8Type, Int32Type])
 TYPES = {"userid": UTF8Type, "contentid": UTF8Type, "status": Int32Type, "viewcount": Int32Type, "at": DateType}
 COLUMNS = Columns(TYPES)
-AT = datetime(2022, 3, 30, 12, 0, 0, 5000)  # noqa: DTZ001 - as the driver has it
+PAIRING = Pairing(COLUMNS, "userid", ["contentid"], ["no such column", "viewcount"])
 AT_MS = 1_648_641_600_005
 
 
 def stored(**values: Any) -> StoredRow:
-    raw = (
+    return tuple(
         None if values.get(name) is None else type_.serialize(values[name], PROTOCOL_VERSION)
         for name, type_ in TYPES.items()
     )
-    return StoredRow(COLUMNS, tuple(raw))
 
 
-def merge(from_rows: list[StoredRow], to_rows: list[StoredRow]) -> tuple[list[Any], list[Any]]:
-    return rows_to_merge(COLUMNS, from_rows, to_rows, key=("contentid",), counters=("viewcount", "no such column"))
+def test_a_row_is_decoded_with_timestamps_in_ms() -> None:
+    row = stored(userid="a", contentid="k", status=-2, at=AT_MS)
+
+    assert_that(
+        COLUMNS.row(row), equal_to({"userid": "a", "contentid": "k", "status": -2, "viewcount": None, "at": AT_MS})
+    )
 
 
-def test_a_row_is_a_mapping_of_its_decoded_values() -> None:
-    row = stored(userid="a", contentid="k", status=-2, at=AT)
+def test_the_distinct_values_of_some_columns_are_decoded() -> None:
+    rows = [
+        stored(userid="a", contentid=content, status=status) for content, status in (("x", 1), ("y", 2), ("x", 3))
+    ]
 
-    assert_that(dict(row), equal_to({"userid": "a", "contentid": "k", "status": -2, "viewcount": None, "at": AT}))
+    assert_that(COLUMNS.distinct(rows, "userid", "contentid"), equal_to({("a", "x"), ("a", "y")}))
+    assert_that(COLUMNS.distinct(rows, "userid"), equal_to({("a",)}))
 
 
-def test_a_row_that_is_copied_keeps_its_values_undecoded_but_for_key_and_counters() -> None:
+def test_a_row_that_is_copied_stays_as_it_is_stored() -> None:
     row = stored(userid="a", contentid="k", status=2, viewcount=3)
 
-    theirs, own = merge([row], [])
-
-    assert_that(theirs, equal_to([{"contentid": "k", "viewcount": 3}]))
-    assert_that([one.raw for one in theirs], equal_to([row.raw]))
-    assert_that(own, empty())
+    assert_that(PAIRING.pairs([row], []), equal_to([Pair(("k",), row, {}, (None, 3), (None, None))]))
 
 
-def test_of_rows_that_both_have_columns_that_are_equal_are_left_out_but_for_key_and_counters() -> None:
-    theirs, own = merge(
-        [stored(userid="a", contentid="k", status=2, viewcount=3, at=AT)],
+def test_of_rows_that_both_have_only_the_differences_are_decoded_and_the_counters() -> None:
+    (pair,) = PAIRING.pairs(
+        [stored(userid="a", contentid="k", status=2, viewcount=3, at=AT_MS)],
         [stored(userid="b", contentid="k", status=2, viewcount=3)],
     )
 
-    assert_that(theirs, equal_to([{"userid": "a", "contentid": "k", "viewcount": 3, "at": AT_MS}]))
-    assert_that(own, equal_to([{"userid": "b", "contentid": "k", "viewcount": 3, "at": None}]))
+    assert_that(pair, equal_to(Pair(("k",), None, {"at": (AT_MS, None)}, (None, 3), (None, 3))))
 
 
 def test_numbers_that_both_have_are_compared_as_the_bytes_that_they_are_unless_one_is_negative() -> None:
-    theirs, own = merge(
-        [stored(userid="a", contentid="k", status=2, at=AT), stored(userid="a", contentid="l", status=-2)],
-        [stored(userid="a", contentid="k", status=1), stored(userid="a", contentid="l", status=1)],
+    pairs = PAIRING.pairs(
+        [stored(contentid="k", status=2), stored(contentid="l", status=-2)],
+        [stored(contentid="k", status=1), stored(contentid="l", status=1)],
     )
 
-    assert_that([row["status"] for row in theirs], equal_to([b"\0\0\0\2", -2]))
-    assert_that([row["status"] for row in own], equal_to([b"\0\0\0\1", 1]))
+    assert_that([pair.differences["status"] for pair in pairs], equal_to([(b"\0\0\0\2", b"\0\0\0\1"), (-2, 1)]))
 
 
-def test_rows_of_the_primary_alone_are_there_with_their_key() -> None:
-    theirs, own = merge([], [stored(userid="b", contentid="k", status=1)])
+def test_pairs_are_in_the_order_of_their_keys_and_rows_of_the_primary_alone_are_none() -> None:
+    rows = [stored(contentid=content) for content in "lk"]
 
-    assert_that((theirs, own), equal_to(([], [{"contentid": "k"}])))
-
-
-@pytest.mark.parametrize("numbers", [{"a": 1, "ü": -2_147_483_648}, {f"k{n}": n for n in range(1_000)}])
-def test_a_map_is_a_dict(numbers: dict[str, int]) -> None:
-    columns = Columns({"numbers": NUMBERS})
-
-    assert_that(columns.row([NUMBERS.serialize(numbers, PROTOCOL_VERSION)]), equal_to({"numbers": numbers}))
-    assert_that(columns.row([None]), equal_to({"numbers": None}))
+    assert_that([pair.key for pair in PAIRING.pairs(rows, [stored(contentid="m")])], equal_to([("k",), ("l",)]))
+    assert_that(PAIRING.pairs([], rows), empty())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import chain, count
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.histories import ACCOUNTS, TABLES, events
 from tests.keyspaces import Keyspace, MakeKeyspace
 from tests.memory_tables import DATES, KEYS, MemoryTables, Rows, comparable
 from transforms.account_lanes import AccountLanes
-from transforms.course_tables import CourseTables, utc_now
+from transforms.course_tables import CourseTables
 from transforms.elements import MergedEvent, MergeEvent, Source
 from transforms.log_merge import LogMergeFn
 from transforms.merge_content_consumption import MergeContentConsumptionFn
@@ -123,7 +124,7 @@ def test_overlapping_merges_with_repeats_in_any_order_end_as_in_memory_one_by_on
     order = data.draw(st.permutations(merges + repeats))
     keyspace.insert(_of_example(rows, example))
     # Read back, so that both begin with what Cassandra has of times and floats.
-    memory = MemoryTables(_read(keyspace, example), clock=utc_now)
+    memory = MemoryTables(_read(keyspace, example), clock=lambda: datetime.now(UTC).replace(tzinfo=None))
 
     memory.merge_all(merges)
     merger.merge_overlapping(order)

@@ -39,13 +39,14 @@ def merge_user_activity_aggregates(
         The rows to write, in the order of their keys.
     """
     writes = []
-    for from_row, own in _RULES.pairs(from_rows, to_rows):
+    for key, from_row, own in _RULES.matches(from_rows, to_rows):
         theirs = _readable(from_row) if own is None else from_row
-        values = _RULES.values(theirs, own)
+        pair = _RULES.pair(key, theirs, own)
+        values = _RULES.values(pair)
         details = values.get("agg_details") or (own or _NO_ROW).get("agg_details") or ()
         values |= _changed_numbers(theirs, own or _NO_ROW, details, now)
         if own is None or values:
-            writes.append(_RULES.write(to_account, theirs, own, values))
+            writes.append(_RULES.write(to_account, pair, values))
     return writes
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from transforms.rules.dates import TextDates
 from transforms.rules.joins import larger
-from transforms.rules.rows import Row, RowWrite
+from transforms.rules.rows import Pair, Row, RowWrite
 from transforms.rules.table_rules import TableRules
 
 MAX_INT = 2_147_483_647
@@ -27,11 +27,12 @@ _LARGER = (
 )
 _LATER_TEXT = ("lastaccesstime", "lastcompletedtime", "lastupdatedtime")
 
-_COUNTERS = {"viewcount": "viewcounts", "completedcount": "completedcounts"}
+_MAPS = {"viewcount": "viewcounts", "completedcount": "completedcounts"}
 """The columns that are summed, and the ledger's map for each."""
 
-Counts = Mapping[str, int]
-"""By content."""
+COUNTERS = tuple(_MAPS)
+
+ByContent = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,7 @@ class BatchWrites:
 def merge_content_consumption(
     from_account: str,
     to_account: str,
-    from_rows: Iterable[Row],
-    to_rows: Iterable[Row],
+    pairs: Iterable[Pair],
     from_ledger: Iterable[Row],
     to_ledger: Iterable[Row],
     *,
@@ -73,8 +73,7 @@ def merge_content_consumption(
     Args:
         from_account: the account whose rows are merged.
         to_account: the account that receives them.
-        from_rows: all content rows of the from account.
-        to_rows: all content rows of the to account.
+        pairs: all content rows of the from account paired by content_rules(), with COUNTERS.
         from_ledger: all ledger rows of the from account.
         to_ledger: all ledger rows of the to account.
         dates: compares text dates.
@@ -84,41 +83,41 @@ def merge_content_consumption(
     Returns:
         The course batches with something to write, in the order of their keys.
     """
-    rules = _rules(dates)
+    rules = content_rules(dates)
     from_ledgers, to_ledgers = _by_batch(from_ledger), _by_batch(to_ledger)
     batches = []
-    for batch, in_batch in groupby(rules.pairs(from_rows, to_rows), key=lambda pair: _batch(pair[0])):
-        pairs = list(in_batch)
+    for batch, group in groupby(pairs, key=lambda pair: pair.key[:2]):
+        in_batch = list(group)
         received = _BatchLedger(to_account, to_ledgers.get(batch, ()))
-        added: dict[str, Counts] = {}
-        for counter in _COUNTERS:
-            counts = {theirs["contentid"]: theirs.get(counter) or 0 for theirs, _ in pairs}
+        added: list[tuple[str, ByContent]] = []
+        for place, counter in enumerate(COUNTERS):
+            counts = {pair.key[2]: pair.counts[place] or 0 for pair in in_batch}
             if ledger:
                 shares = _shares(from_account, counts, counter, from_ledgers.get(batch, ()))
-                added[counter] = received.raise_entries(counter, shares)
+                added.append((counter, received.raise_entries(counter, shares)))
             else:
-                added[counter] = counts
+                added.append((counter, counts))
         rows = []
-        for theirs, own in pairs:
-            values = rules.values(theirs, own)
-            for counter, increases in added.items():
-                count, old = theirs.get(counter), None if own is None else own.get(counter)
-                increase = increases.get(theirs["contentid"], 0)
+        for pair in in_batch:
+            values, copied = rules.values(pair), pair.copied is not None
+            for (counter, increases), count, old in zip(added, pair.counts, pair.own_counts, strict=True):
+                increase = increases.get(pair.key[2], 0)
                 # The sum of two nulls is null.
                 if increase or count is not None or old is not None:
                     total = min((old or 0) + increase, MAX_INT)
-                    if total != (count if own is None else old):
+                    if total != (count if copied else old):
                         values[counter] = total
-            if own is None or values:
-                rows.append(rules.write(to_account, theirs, own, values))
+            if copied or values:
+                rows.append(rules.write(to_account, pair, values))
         ledger_rows = received.raised_rows(batch, now)
         if rows or ledger_rows:
-            batches.append(BatchWrites(*batch, rows, ledger_rows))
+            batches.append(BatchWrites(batch[0], batch[1], rows, ledger_rows))
     return batches
 
 
 @lru_cache
-def _rules(dates: TextDates) -> TableRules:
+def content_rules(dates: TextDates) -> TableRules:
+    """The rules of the columns but for COUNTERS."""
     return TableRules(
         account="userid",
         key=("courseid", "batchid", "contentid"),
@@ -131,16 +130,16 @@ def _batch(row: Row) -> tuple[str, str]:
     return row["courseid"], row["batchid"]
 
 
-def _by_batch(ledger: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
-    batches: dict[tuple[str, str], list[Row]] = {}
+def _by_batch(ledger: Iterable[Row]) -> dict[tuple[str, ...], list[Row]]:
+    batches: dict[tuple[str, ...], list[Row]] = {}
     for row in ledger:
         batches.setdefault(_batch(row), []).append(row)
     return batches
 
 
-def _shares(account: str, counts: Counts, counter: str, ledger: Iterable[Row]) -> dict[str, Counts]:
+def _shares(account: str, counts: ByContent, counter: str, ledger: Iterable[Row]) -> dict[str, ByContent]:
     """What each origin contributed to the counts of an account's contents, the rest being the account's own."""
-    shares: dict[str, Counts] = {
+    shares: dict[str, ByContent] = {
         row["originid"]: {content: count for content, count in _entries(row, counter).items() if content in counts}
         for row in ledger
     }
@@ -160,9 +159,9 @@ class _BatchLedger:
     def __init__(self, account: str, rows: Iterable[Row]) -> None:
         self._account = account
         self._rows: dict[str, Row] = {row["originid"]: row for row in rows}
-        self._raised: dict[str, dict[str, Counts]] = {}
+        self._raised: dict[str, dict[str, ByContent]] = {}
 
-    def raise_entries(self, counter: str, shares: Mapping[str, Counts]) -> Counts:
+    def raise_entries(self, counter: str, shares: Mapping[str, ByContent]) -> ByContent:
         """Raise entries that are below the origins' shares, but for the account's own; by how much in all."""
         added: dict[str, int] = {}
         for origin, share in shares.items():
@@ -176,16 +175,16 @@ class _BatchLedger:
                     added[content] = added.get(content, 0) + count - entries.get(content, 0)
         return added
 
-    def raised_rows(self, batch: tuple[str, str], now: Any) -> list[Row]:
+    def raised_rows(self, batch: tuple[str, ...], now: Any) -> list[Row]:
         """The ledger rows of origins of which an entry was raised, whole, in the order of the origins."""
         key = {"userid": self._account, "courseid": batch[0], "batchid": batch[1], "updated_on": now}
         return [key | {"originid": origin} | self._maps(origin) for origin in sorted(self._raised)]
 
     def _maps(self, origin: str) -> Row:
         raised, row = self._raised[origin], self._rows.get(origin, {})
-        maps = {column: raised.get(counter) or _entries(row, counter) for counter, column in _COUNTERS.items()}
+        maps = {column: raised.get(counter) or _entries(row, counter) for counter, column in _MAPS.items()}
         return {column: entries for column, entries in maps.items() if entries}
 
 
-def _entries(row: Row, counter: str) -> Counts:
-    return row.get(_COUNTERS[counter]) or {}
+def _entries(row: Row, counter: str) -> ByContent:
+    return row.get(_MAPS[counter]) or {}

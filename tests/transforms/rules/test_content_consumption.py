@@ -4,7 +4,13 @@ from typing import Any
 import pytest
 
 from tests.memory_tables import CONTENT_CONSUMPTION, DATES, LEDGER, MemoryTables, merge_event
-from transforms.rules.content_consumption import MAX_INT, BatchWrites, merge_content_consumption
+from transforms.rules.content_consumption import (
+    COUNTERS,
+    MAX_INT,
+    BatchWrites,
+    content_rules,
+    merge_content_consumption,
+)
 from transforms.rules.rows import Row, RowWrite
 
 KEY = {"courseid": "c", "batchid": "b", "contentid": "k"}
@@ -27,8 +33,9 @@ def merge(
     *,
     ledger: bool = True,
 ) -> list[BatchWrites]:
+    pairs = content_rules(DATES).pairs(from_rows, to_rows, COUNTERS)
     return merge_content_consumption(
-        "f", "t", from_rows, to_rows, from_ledger or [], to_ledger or [], dates=DATES, now=NOW, ledger=ledger
+        "f", "t", pairs, from_ledger or [], to_ledger or [], dates=DATES, now=NOW, ledger=ledger
     )
 
 

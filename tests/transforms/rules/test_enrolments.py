@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.memory_tables import DATES
-from transforms.rules.enrolments import EnrolmentMerge, merge_user_enrolments
+from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
 from transforms.rules.rows import Row, RowWrite
 
 KEY = {"courseid": "c", "batchid": "b"}
@@ -13,13 +13,13 @@ def row(account: str, **columns: Any) -> Row:
     return {"userid": account} | KEY | columns
 
 
-def merge(from_rows: list[Row], to_rows: list[Row]) -> EnrolmentMerge:
-    return merge_user_enrolments("t", from_rows, to_rows, dates=DATES)
+def merge(from_rows: list[Row], to_rows: list[Row]) -> list[RowWrite]:
+    return merge_user_enrolments("t", enrolment_rules(DATES).pairs(from_rows, to_rows), dates=DATES)
 
 
 def changes(theirs: Row, own: Row) -> Row:
     """What is written to an enrolment that both have, but for the key."""
-    writes = merge([row("f", **theirs)], [row("t", **own)]).writes
+    writes = merge([row("f", **theirs)], [row("t", **own)])
     assert not any(write.copied for write in writes)
     return {column: value for write in writes for column, value in write.values.items() if column not in row("t")}
 
@@ -110,27 +110,25 @@ def test_certificates_are_united_by_identifier(column: str, theirs: Any, own: An
 def test_an_enrolment_that_the_to_account_does_not_have_is_copied_without_its_nulls() -> None:
     columns = {"addedby": "x", "contentstatus": {"k": 1}, "certificates": [A1], "a_new_column": 1, "status": 0}
     merged = merge([row("f", **columns, progress=None, issued_certificates=[])], [])
-    assert merged == EnrolmentMerge([RowWrite(True, row("t", **columns))], [("c", "b")])
+    assert merged == [RowWrite(True, row("t", **columns))]
 
 
 def test_enrolments_are_keyed_by_course_and_batch() -> None:
-    (write,) = merge([row("f", courseid="another", status=2)], [row("t", status=1)]).writes
+    (write,) = merge([row("f", courseid="another", status=2)], [row("t", status=1)])
     assert write == RowWrite(True, row("t", courseid="another", status=2))
 
 
 @pytest.mark.parametrize("other", ["B", "b ", " b"])
 def test_ids_match_exactly(other: str) -> None:
-    (write,) = merge([row("f", batchid=other)], [row("t")]).writes
+    (write,) = merge([row("f", batchid=other)], [row("t")])
     assert write.copied
 
 
-def test_batches_are_all_enrolments_that_the_to_account_now_has_sorted() -> None:
+def test_an_enrolment_in_which_nothing_changes_is_not_written() -> None:
     from_rows = [row("f", courseid="c2"), row("f", courseid="c1", batchid="b9")]
     to_rows = [row("t", courseid="c2"), row("t", courseid="c1", batchid="b1")]
-    merged = merge(from_rows, to_rows)
-    assert merged.batches == [("c1", "b1"), ("c1", "b9"), ("c2", "b")]
-    assert [write.values["batchid"] for write in merged.writes] == ["b9"], "nothing changes in the one of both"
+    assert [write.values["batchid"] for write in merge(from_rows, to_rows)] == ["b9"]
 
 
 def test_a_from_account_without_enrolments_leaves_the_primarys() -> None:
-    assert merge([], [row("t")]) == EnrolmentMerge([], [("c", "b")])
+    assert merge([], [row("t")]) == []
