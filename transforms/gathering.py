@@ -43,10 +43,12 @@ class Gathering(Generic[Item, Answer]):
         return await answer
 
     async def _ask_for_all(self) -> None:
-        while self._waiting:
-            together, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            await self._ask_for(together)
-        self._asking = None
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._ask_for(together)
+        finally:
+            self._asking = None
 
     async def _ask_for(self, together: _Waiting[Item, Answer]) -> None:
         try:

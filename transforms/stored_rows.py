@@ -1,4 +1,4 @@
-"""Rows as Cassandra sent them: a value is decoded when it is asked for, and may be written again as it is."""
+"""Rows as Cassandra sent them: only what a rule needs is decoded, and the rest is written again as it is."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Columns:
         self._decoders = [decoder(type_) for type_ in types.values()]
         self._ordered = [issubclass(type_, _ORDERED) for type_ in types.values()]
 
-    def row(self, raw: Sequence[bytes | None]) -> Row:
+    def row(self, row: StoredRow) -> Row:
         """A whole row, decoded."""
-        return {name: decode(value) for name, decode, value in zip(self.names, self._decoders, raw, strict=True)}
+        return {name: decode(value) for name, decode, value in zip(self.names, self._decoders, row, strict=True)}
 
     def distinct(self, rows: Iterable[StoredRow], *names: str) -> set[tuple[Any, ...]]:
         """The values of some columns, decoded, of rows of which many have the same."""

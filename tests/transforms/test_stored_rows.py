@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
-from cassandra.cqltypes import DateType, Int32Type, UTF8Type
+from cassandra.cqltypes import DateType, DoubleType, Int32Type, UTF8Type
 from hamcrest import assert_that, empty, equal_to
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.memory_tables import DATES
+from transforms.cql_values import decoder, serializer
 from transforms.protocol import PROTOCOL_VERSION
-from transforms.rules.rows import Pair, StoredRow
+from transforms.rules.content_consumption import COUNTERS, BatchWrites, content_rules, merge_content_consumption
+from transforms.rules.rows import Pair, Row, RowWrite, StoredRow
 from transforms.stored_rows import Columns, Pairing
 
 TYPES = {"userid": UTF8Type, "contentid": UTF8Type, "status": Int32Type, "viewcount": Int32Type, "at": DateType}
@@ -70,3 +77,61 @@ def test_pairs_are_in_the_order_of_their_keys_and_rows_of_the_primary_alone_are_
 
     assert_that([pair.key for pair in PAIRING.pairs(rows, [stored(contentid="m")])], equal_to([("k",), ("l",)]))
     assert_that(PAIRING.pairs([], rows), empty())
+
+
+CONTENT_TYPES = (
+    dict.fromkeys(("userid", "courseid", "batchid", "contentid", "lastaccesstime", "progressdetails"), UTF8Type)
+    | {"completionpercentage": DoubleType, "last_access_time": DateType}
+    | dict.fromkeys(("progress", "status", "viewcount", "completedcount"), Int32Type)
+)
+CONTENT = Columns(CONTENT_TYPES)
+
+_numbers = st.sampled_from([None, -2, 0, 1, 2, 300])
+_texts = st.sampled_from(
+    [None, "", "x", "2022-03-01", "2022-03-01 12:00:00:000+0530", "2022-03-01 12:00:00:001+0530"]
+)
+_rows = st.dictionaries(
+    st.tuples(*[st.sampled_from(("1", "2"))] * 3),
+    st.fixed_dictionaries(
+        dict.fromkeys(("lastaccesstime", "progressdetails"), _texts)
+        | {"completionpercentage": st.sampled_from([None, math.nan, -1.5, 0.0, 33.3])}
+        | dict.fromkeys(("last_access_time", "progress", "status", "viewcount", "completedcount"), _numbers)
+    ),
+)
+
+
+@given(_rows, _rows)
+def test_stored_rows_are_merged_as_decoded_ones(theirs: Any, own: Any) -> None:
+    rules = content_rules(DATES)
+
+    def rows_of(account: str, rows: Any) -> list[Row]:
+        return [
+            dict(zip(("courseid", "batchid", "contentid"), key, strict=True)) | {"userid": account} | columns
+            for key, columns in sorted(rows.items())
+        ]
+
+    def stored_row(row: Row) -> StoredRow:
+        return tuple(
+            None if row[name] is None else serializer(CONTENT_TYPES[name])(row[name]) for name in CONTENT.names
+        )
+
+    def merge(pairs: Iterable[Pair]) -> list[BatchWrites]:
+        return merge_content_consumption("f", "t", pairs, (), (), dates=DATES, now=1, ledger=True)
+
+    def written(batches: list[BatchWrites]) -> list[Any]:
+        return [(batch.ledger, [(write.copied, _decoded(write)) for write in batch.rows]) for batch in batches]
+
+    from_rows, to_rows = rows_of("f", theirs), rows_of("t", own)
+    pairing = Pairing(CONTENT, rules.account, rules.key, COUNTERS)
+
+    stored = merge(pairing.pairs(map(stored_row, from_rows), map(stored_row, to_rows)))
+
+    assert_that(written(stored), equal_to(written(merge(rules.pairs(from_rows, to_rows, COUNTERS)))))
+
+
+def _decoded(write: RowWrite) -> dict[str, str]:
+    """What a write leaves in the row, as text since NaN differs from itself."""
+    row = CONTENT.row(write.stored) if write.stored else {}
+    for name, value in write.values.items():
+        row[name] = decoder(CONTENT_TYPES[name])(value) if type(value) is bytes else value
+    return {name: str(value) for name, value in row.items() if value is not None}
