@@ -17,7 +17,7 @@ from benchmarks.driver import Statements
 from benchmarks.plan import PlannedMerge
 from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS
 from transforms.course_tables import LEDGER_TABLE, MERGE_LOG_TABLE
-from transforms.statements import as_request
+from transforms.statements import as_request, together
 
 _EVENTS_IN_FLIGHT = 16
 
@@ -81,8 +81,9 @@ class Floor(Contender[PlannedMerge]):
                 for write in planned.enrolments
             ]
         )
-        for write in planned.aggregates:
-            yield as_request([self._update_aggregate.bind(write.values)])
+        yield from map(
+            as_request, together([self._update_aggregate.bind(write.values)] for write in planned.aggregates)
+        )
 
 
 class _Runner:
@@ -93,8 +94,6 @@ class _Runner:
         self._waiting = iter(merges)
         self._left = len(merges)
         self._lock = threading.Lock()
-        # Rows share the driver's objects while they are bound, and an answer may be there before it is waited for.
-        self._binding = threading.Lock()
         self._ended = threading.Event()
         self._error: Exception | None = None
 
@@ -113,8 +112,7 @@ class _Runner:
 
     def _advance(self, merge: Steps, rows: list[Any] | None) -> None:
         try:
-            with self._binding:
-                statements = merge.send(rows) if rows is not None else next(merge)
+            statements = merge.send(rows) if rows is not None else next(merge)
         except StopIteration:
             self._done()
             return

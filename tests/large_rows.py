@@ -17,7 +17,9 @@ def check_large_rows(tables: Blocking, account: str) -> None:
 
     tables.write_content_consumption([BatchWrites("c1", "b1", writes, [])])
 
-    rows = [tables.content_columns.row(row) for part in tables.content_consumption(account) for row in part]
+    rows = [
+        tables.content_pairing.columns.row(row) for part in tables.content_consumption(account) for row in part
+    ]
     read = {row["contentid"]: row["progressdetails"] for row in rows}
     assert_that(list(read), equal_to(list(details)))
     assert_that([content for content in details if read[content] != details[content]], equal_to([]))

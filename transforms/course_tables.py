@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import threading
 import time
@@ -22,13 +21,13 @@ from transforms.gathering import Gathering
 from transforms.loop_connection import LoopConnection
 from transforms.protocol import PROTOCOL_VERSION, UndecodedRows
 from transforms.requests import Requests
-from transforms.rules.content_consumption import BatchWrites
+from transforms.rules.content_consumption import COUNTERS, BatchWrites
+from transforms.rules.content_consumption import KEY as CONTENT_KEY
+from transforms.rules.enrolments import KEY as ENROLMENT_KEY
 from transforms.rules.rows import Row, RowWrite, StoredRow
 from transforms.settings import CassandraSettings
-from transforms.statements import BoundRow, Read, Write, as_request, insert, size, update
-from transforms.stored_rows import Columns
-
-_log = logging.getLogger(__name__)
+from transforms.statements import PARTITIONS, BoundRow, Read, Write, as_request, insert, together, update
+from transforms.stored_rows import Pairing
 
 LEDGER_TABLE = "user_content_merge_ledger"
 MERGE_LOG_TABLE = "user_merge_log"
@@ -44,9 +43,6 @@ _COURSES_A_READ = 10
 _LEDGER_ROWS_A_READ = 100
 """Bounds of what is asked for at once. The aggregates of ten courses of two accounts are 20 partitions, from which
 on Cassandra's guardrails warn where they are set."""
-
-_BYTES_OF_PARTITIONS, _PARTITIONS = 4_000, 10
-"""Bounds of a request for several partitions; of a batch Cassandra warns above 5 KiB and 10 partitions."""
 
 Value = TypeVar("Value")
 
@@ -121,13 +117,15 @@ class CourseTables:
 
         content = table(settings.content_consumption_table, "lms-cassandra.content_consumption.table")
         self._content = Read(session, requests, content, "userid = ?")
+        self._content_pairing = Pairing(self._content.columns, "userid", CONTENT_KEY, COUNTERS)
         self._content_of_courses = Read(session, requests, content, "userid = ? AND courseid IN ?")
         self._insert_content = Write(session, insert(content))
         enrolments = table(settings.user_enrolments_table, "lms-cassandra.user_enrolments.table")
         self._enrolments = Read(session, requests, enrolments, "userid IN ?")
-        self._gathered_enrolments = _of_accounts(self._enrolments, most=_PARTITIONS // 2)
+        self._enrolment_pairing = Pairing(self._enrolments.columns, "userid", ENROLMENT_KEY)
+        self._gathered_enrolments = _of_accounts(self._enrolments, each=2)
         self._courses = Read(session, requests, enrolments, "userid IN ?", columns=["userid", "courseid"])
-        self._gathered_courses = _of_accounts(self._courses, most=_PARTITIONS)
+        self._gathered_courses = _of_accounts(self._courses)
         self._insert_enrolment = Write(session, insert(enrolments))
         self._update_enrolment = Write(session, update(enrolments))
         aggregates = table(settings.user_activity_agg_table, "lms-cassandra.user_activity_agg.table")
@@ -144,20 +142,20 @@ class CourseTables:
             )
             self._insert_ledger = Write(session, insert(ledger))
             self._log = Read(session, requests, log, "userid IN ?")
-            self._gathered_log = _of_accounts(self._log, most=_PARTITIONS)
+            self._gathered_log = _of_accounts(self._log)
             self._logged = Read(session, requests, log, "userid = ? AND intoid = ?", columns=["mid"])
             self._insert_log = Write(session, insert(log))
-            self._gathered_inserts = Gathering(self._write_log_rows, most=_PARTITIONS)
+            self._gathered_inserts = Gathering(self._write_log_rows, most=PARTITIONS)
 
     @property
-    def content_columns(self) -> Columns:
-        """The columns of user_content_consumption, once it is connected."""
-        return self._content.columns
+    def content_pairing(self) -> Pairing:
+        """Pairs rows of user_content_consumption, once it is connected."""
+        return self._content_pairing
 
     @property
-    def enrolment_columns(self) -> Columns:
-        """The columns of user_enrolments, once it is connected."""
-        return self._enrolments.columns
+    def enrolment_pairing(self) -> Pairing:
+        """Pairs rows of user_enrolments, once it is connected."""
+        return self._enrolment_pairing
 
     async def content_consumption(self, account: str) -> AsyncIterator[list[StoredRow]]:
         """All rows of the account in user_content_consumption, in parts of whole courses.
@@ -279,7 +277,7 @@ class CourseTables:
         for write in writes:
             row = self._update_aggregates.bind(write.values)
             by_course.setdefault(write.values["activity_id"], []).append(row)
-        await self._requests.all_rows(map(as_request, _together(by_course.values())))
+        await self._requests.all_rows(map(as_request, together(by_course.values())))
 
 
 def now_ms() -> int:
@@ -311,31 +309,17 @@ def _cluster(settings: CassandraSettings) -> Cluster:
     )
 
 
-def _of_accounts(read: Read, most: int) -> Gathering[tuple[str, ...], list[list[StoredRow]]]:
-    """Reads the rows of accounts, which are partitions and the first column: at most so many groups at once."""
+def _of_accounts(read: Read, each: int = 1) -> Gathering[tuple[str, ...], list[list[StoredRow]]]:
+    """Reads the rows of accounts, so many for each caller; an account is a partition, and the first column."""
 
     async def rows_of(groups: list[tuple[str, ...]]) -> list[list[list[StoredRow]]]:
         accounts = sorted({account for group in groups for account in group})
         rows: dict[bytes | None, list[StoredRow]] = {account.encode(): [] for account in accounts}
-        for row in await read.rows([read.bind(accounts)]):
+        for row in await read.rows([read.bind_partitions(accounts)]):
             rows[row[0]].append(row)
         return [[rows[account.encode()] for account in group] for group in groups]
 
-    return Gathering(rows_of, most)
-
-
-def _together(partitions: Iterable[list[BoundRow]]) -> Iterator[list[BoundRow]]:
-    """Whole partitions as requests: several if they are small, else one."""
-    together: list[BoundRow] = []
-    bytes_, count = 0, 0
-    for rows in partitions:
-        more = sum(map(size, rows))
-        if together and (bytes_ + more > _BYTES_OF_PARTITIONS or count == _PARTITIONS):
-            yield together
-            together, bytes_, count = [], 0, 0
-        together, bytes_, count = together + rows, bytes_ + more, count + 1
-    if together:
-        yield together
+    return Gathering(rows_of, most=PARTITIONS // each)
 
 
 def _parts(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:

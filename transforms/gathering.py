@@ -6,10 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from transforms.requests import TRANSIENT_ERRORS
+from cassandra import OperationTimedOut
+from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionException
+from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+_ERRORS_OF_ALL = (
+    NoHostAvailable,
+    OperationTimedOut,
+    ConnectionException,
+    OverloadedErrorMessage,
+    IsBootstrappingErrorMessage,
+)
+"""Errors that are of a node or a connection, so that to ask again for each alone would only cost more."""
 
 _Waiting = list[tuple[Item, asyncio.Future[Answer]]]
 
@@ -33,7 +45,7 @@ class Gathering(Generic[Item, Answer]):
         self._asking: asyncio.Task[None] | None = None
 
     async def answer(self, item: Item) -> Answer:
-        """The answer to one item; raises what asking for it raises."""
+        """The answer to one item; raises what asking for it raises, or for it and others where no node answers."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((item, answer))
@@ -45,24 +57,30 @@ class Gathering(Generic[Item, Answer]):
     async def _ask_for_all(self) -> None:
         try:
             while self._waiting:
-                together, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._ask_for(together)
+                all_, self._waiting = self._waiting, []
+                parts = [all_[start : start + self._most] for start in range(0, len(all_), self._most)]
+                await asyncio.gather(*map(self._ask_for, parts))
         finally:
             self._asking = None
 
     async def _ask_for(self, together: _Waiting[Item, Answer]) -> None:
+        error = await self._try(together)
+        if error is None:
+            return
+        if len(together) > 1 and not isinstance(error, _ERRORS_OF_ALL):
+            # It may be that of one alone: of one that Cassandra refuses, or that has lost its replicas.
+            await asyncio.gather(*(self._ask_for([one]) for one in together))
+            return
+        for _, answer in together:
+            if not answer.done():
+                answer.set_exception(error)
+
+    async def _try(self, together: _Waiting[Item, Answer]) -> Exception | None:
         try:
             answers = await self._ask([item for item, _ in together])
-        except Exception as e:
-            if len(together) > 1 and not isinstance(e, TRANSIENT_ERRORS):
-                # One of them is at fault, which must not be that of the others.
-                for one in together:
-                    await self._ask_for([one])
-                return
-            for _, answer in together:
-                if not answer.done():
-                    answer.set_exception(e)
-        else:
             for (_, answer), result in zip(together, answers, strict=True):
                 if not answer.done():
                     answer.set_result(result)
+        except Exception as e:
+            return e
+        return None

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from transforms.course_tables import CourseTables, now_ms
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
-from transforms.rules.content_consumption import COUNTERS, BatchWrites, content_rules, merge_content_consumption
+from transforms.rules.content_consumption import BatchWrites, merge_content_consumption
 from transforms.rules.dates import TextDates
-from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
+from transforms.rules.enrolments import merge_user_enrolments
 from transforms.rules.rows import RowWrite
-from transforms.stored_rows import Columns, Pairing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,12 @@ class Plans:
         # read spans two tables: a ledger that is newer than the rows makes the account's own counts too small,
         # which the follow-up of that merge mends; an older one would make them too large, for good.
         async for theirs in tables.content_consumption(from_account):
-            batches = tables.content_columns.distinct(theirs, "courseid", "batchid")
+            batches = tables.content_pairing.columns.distinct(theirs, "courseid", "batchid")
             from_ledger, own, to_ledger = await tables.counterparts(from_account, to_account, batches)
-            pairing = _content_pairing(tables.content_columns, self.dates)
             writes = merge_content_consumption(
                 from_account,
                 to_account,
-                pairing.pairs(theirs, own),
+                tables.content_pairing.pairs(theirs, own),
                 from_ledger,
                 to_ledger,
                 dates=self.dates,
@@ -62,10 +59,9 @@ class Plans:
         """The writes to user_enrolments, (courseid, batchid) of all that the to account then has, rows read."""
         tables = self.tables
         theirs, own = await tables.enrolments(from_account, to_account)
-        rows, columns = theirs + own, tables.enrolment_columns
-        pairs = _enrolment_pairing(columns, self.dates).pairs(theirs, own)
-        writes = merge_user_enrolments(to_account, pairs, dates=self.dates)
-        return writes, columns.distinct(rows, "courseid", "batchid"), len(rows)
+        rows, pairing = theirs + own, tables.enrolment_pairing
+        writes = merge_user_enrolments(to_account, pairing.pairs(theirs, own), dates=self.dates)
+        return writes, pairing.columns.distinct(rows, "courseid", "batchid"), len(rows)
 
     async def user_activity_agg(self, from_account: str, to_account: str) -> tuple[list[RowWrite], int]:
         """The writes to user_activity_agg, and how many rows were read."""
@@ -84,15 +80,3 @@ class Plans:
                 return True
         aggregates, _ = await self.user_activity_agg(from_account, to_account)
         return bool(aggregates)
-
-
-@lru_cache
-def _content_pairing(columns: Columns, dates: TextDates) -> Pairing:
-    rules = content_rules(dates)
-    return Pairing(columns, rules.account, rules.key, COUNTERS)
-
-
-@lru_cache
-def _enrolment_pairing(columns: Columns, dates: TextDates) -> Pairing:
-    rules = enrolment_rules(dates)
-    return Pairing(columns, rules.account, rules.key)

@@ -47,6 +47,10 @@ def statement_as_sent(query_id: bytes, values: int) -> bytes:
     return b"\1" + _SHORT.pack(len(query_id)) + query_id + _SHORT.pack(values)
 
 
+class _PackedStatements(list[Sequence[bytes]]):
+    """What tells a packed batch from others in the driver's message."""
+
+
 class PackedBatch(BatchStatement):
     """A batch of statements that are packed already; for sessions that speak PackedBatches."""
 
@@ -66,7 +70,7 @@ class PackedBatch(BatchStatement):
             raise ValueError(msg)
         super().__init__(BatchType.UNLOGGED)
         self.keyspace, self.routing_key = keyspace, partition
-        self._statements_and_parameters = statements
+        self._statements_and_parameters = _PackedStatements(statements)
 
 
 class PackedBatches(ProtocolHandler):
@@ -78,7 +82,8 @@ class PackedBatches(ProtocolHandler):
     @classmethod
     def encode_message(cls, msg: Any, *args: Any, **kwargs: Any) -> bytes:
         """A message as it is sent; called by the driver."""
-        message = _PackedBatchMessage(msg) if isinstance(msg, BatchMessage) else msg
+        is_packed = isinstance(msg, BatchMessage) and isinstance(msg.queries, _PackedStatements)
+        message = _PackedBatchMessage(msg) if is_packed else msg
         return bytes(super().encode_message(message, *args, **kwargs))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -15,6 +15,15 @@ from transforms.protocol import SIZES, UNSET, PackedBatch, statement_as_sent
 from transforms.requests import Requests
 from transforms.rules.rows import Row, RowWrite, StoredRow
 from transforms.stored_rows import Columns
+
+PARTITIONS, _BYTES_OF_PARTITIONS = 10, 4_000
+"""Bounds of a request for several partitions; of a batch Cassandra warns above 10 partitions and 5 KiB."""
+
+
+class _OfPartitions(BoundStatement):
+    """A statement of which the driver cannot tell where it should go, since it names several partitions."""
+
+    routing_key: bytes | None = None
 
 
 class Read:
@@ -46,6 +55,12 @@ class Read:
         """Bind a value to each mark."""
         return self._prepared.bind(values)
 
+    def bind_partitions(self, keys: Sequence[str]) -> BoundStatement:
+        """Bind the keys of several partitions to the only mark; goes to where the first is."""
+        statement = _OfPartitions(self._prepared).bind((keys,))
+        statement.routing_key = keys[0].encode()
+        return statement
+
     async def rows(self, statements: Iterable[BoundStatement]) -> list[StoredRow]:
         """The rows of statements that were bound here, which are executed side by side."""
         return list(chain.from_iterable(await self._requests.all_rows(statements)))
@@ -68,11 +83,12 @@ class Write:
 
     def __init__(self, session: Session, cql: str) -> None:
         """Prepare it."""
-        prepared = session.prepare(cql)
+        # The driver, which prepares it again where a node has forgotten it, refers to it only weakly.
+        self._prepared = prepared = session.prepare(cql)
         columns = [(column.name, serializer(column.type)) for column in prepared.column_metadata]
         self._places = {name: (place, serialize) for place, (name, serialize) in enumerate(columns, start=1)}
         self._unset = [statement_as_sent(prepared.query_id, len(columns)), *[UNSET] * len(columns)]
-        self._keyspace = prepared.keyspace
+        self._keyspace = prepared.column_metadata[0].keyspace_name
         self._partition = [1 + index for index in prepared.routing_key_indexes]
 
     def bind(self, row: Row) -> BoundRow:
@@ -114,9 +130,23 @@ def as_request(rows: Sequence[BoundRow]) -> PackedBatch:
     return write.batch(first, [packed for _, packed in rows])
 
 
-def size(row: BoundRow) -> int:
+def _size(row: BoundRow) -> int:
     """The bytes of a row's statement."""
     return sum(map(len, row[1]))
+
+
+def together(partitions: Iterable[list[BoundRow]]) -> Iterator[list[BoundRow]]:
+    """Whole partitions as requests: several if they are small, else one."""
+    gathered: list[BoundRow] = []
+    bytes_, count = 0, 0
+    for rows in partitions:
+        more = sum(map(_size, rows))
+        if gathered and (bytes_ + more > _BYTES_OF_PARTITIONS or count == PARTITIONS):
+            yield gathered
+            gathered, bytes_, count = [], 0, 0
+        gathered, bytes_, count = gathered + rows, bytes_ + more, count + 1
+    if gathered:
+        yield gathered
 
 
 def insert(table: TableMetadata) -> str:

@@ -84,6 +84,7 @@ class Pairing:
             key: the others of the primary key, which are text.
             counters: those whose values are added up; they are null where the table has none of that name.
         """
+        self.columns = columns
         counts = [name for name in counters if name in columns.names]
         others = [name for name in columns.names if name not in {account, *key, *counts}]
         self._key_of, self._counts_of = columns.some(*key), columns.some(*counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 from cassandra.cluster import NoHostAvailable
+from cassandra.query import UNSET_VALUE, BoundStatement
 from hamcrest import (
     assert_that,
     calling,
@@ -28,6 +30,7 @@ from hamcrest import (
     has_length,
     less_than_or_equal_to,
     not_,
+    only_contains,
     raises,
 )
 
@@ -43,7 +46,7 @@ from transforms.plans import Plans
 from transforms.protocol import UNSET
 from transforms.rules.content_consumption import BatchWrites
 from transforms.rules.rows import RowWrite
-from transforms.statements import BoundRow
+from transforms.statements import BoundRow, as_request, together
 
 
 @contextmanager
@@ -174,7 +177,7 @@ def test_rows_are_read_with_all_columns_of_the_table_and_no_others(
 
     with connected(other_schema) as tables:
         ((row,),) = tables.enrolments(account("a"))
-        read = tables.enrolment_columns.row(row)
+        read = tables.enrolment_pairing.columns.row(row)
 
     assert_that(read, has_key("new_column"))
     assert_that(read, not_(has_key("certstatus")))
@@ -395,7 +398,7 @@ def test_an_account_of_many_pages_is_read_and_written_whole(
     tables.write_content_consumption(contents)
 
     (rows,) = tables.content_consumption(account("a"))
-    read = map(tables.content_columns.row, rows)
+    read = map(tables.content_pairing.columns.row, rows)
     written = {(row["batchid"], row["contentid"]): row["viewcount"] for row in read}
     assert_that(written, equal_to({(f"b{b}", f"k{k}"): k for b in range(60) for k in range(100)}))
     assert_that(rows, has_length(6_000))
@@ -534,7 +537,7 @@ def test_with_the_ledger_off_its_tables_need_not_exist(
     with connected(without_merge_tables, merge_ledger=False) as tables:
         tables.write_content_consumption([BatchWrites("c1", "b1", [RowWrite(True, row)], [])])
         ((read,),) = tables.content_consumption(account("to"))
-        assert_that(tables.content_columns.row(read), has_entries(row))
+        assert_that(tables.content_pairing.columns.row(read), has_entries(row))
 
 
 def test_a_table_that_appears_later_is_found_at_the_next_use(make_keyspace: MakeKeyspace) -> None:
@@ -575,6 +578,50 @@ def test_more_than_a_socket_takes_at_once_is_written_and_read_whole(
     check_large_rows(tables, account("a"))
 
 
+# What the driver does with statements
+
+
+def test_what_a_node_has_forgotten_is_prepared_again(
+    make_keyspace: MakeKeyspace, account: Callable[[str], str]
+) -> None:
+    keyspace, a, b = make_keyspace(), account("a"), account("b")
+    keyspace.insert(
+        {
+            CONTENT_CONSUMPTION: [enrolment(a, contentid="k1", viewcount=1)],
+            ENROLMENTS: [enrolment(a)],
+            ACTIVITY_AGG: [aggregates(a, agg={"completedCount": 1})],
+        }
+    )
+    with connected(keyspace) as tables:
+        gc.collect()  # the driver prepares again what is still referred to
+        for table in (CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG, LEDGER):
+            keyspace.session.execute(f"ALTER TABLE {table} ADD a_new_column text")
+
+        merge(tables, a, b)
+
+    assert_that(keyspace.rows(CONTENT_CONSUMPTION, userid=b), has_length(1))
+    assert_that(keyspace.rows(LEDGER, userid=b), has_length(1))
+    assert_that(keyspace.rows(ENROLMENTS, userid=b), has_length(1))
+
+
+def test_a_request_goes_to_where_its_first_partition_is(keyspace: Keyspace, tables: Blocking) -> None:
+    tables.merge_log("any")
+    writes, reads = tables.awaited._insert_content, tables.awaited._enrolments
+    aggregate = {"activity_type": "Course", "activity_id": "c1", "user_id": "a"}
+    composite = tables.awaited._update_aggregates
+
+    content = as_request([writes.bind({"userid": "a"}), writes.bind({"userid": "b"})])
+    aggregated = as_request([composite.bind(aggregate)])
+    theirs = BoundStatement(composite._prepared)
+    theirs.bind([aggregate.get(column.name, UNSET_VALUE) for column in composite._prepared.column_metadata])
+    read = reads.bind_partitions(["b", "c"])
+
+    assert_that([content.keyspace, aggregated.keyspace, read.keyspace], only_contains(keyspace.settings().keyspace))
+    assert_that(content.routing_key, equal_to(b"a"))
+    assert_that(aggregated.routing_key, equal_to(theirs.routing_key))
+    assert_that(read.routing_key, equal_to(b"b"))
+
+
 # Several partitions in one request
 
 
@@ -601,7 +648,7 @@ def test_accounts_that_are_asked_for_at_the_same_time_each_have_their_own_rows(
     logs, enrolments, aggregated = wait_for(ask())
 
     assert_that([[row["mid"] for row in rows] for rows in logs], equal_to([["m1"], ["m2"], [], ["m1"]]))
-    courseid = tables.enrolment_columns.some("courseid")
+    courseid = tables.enrolment_pairing.columns.some("courseid")
     assert_that(
         [[[courseid(row) for row in rows] for rows in group] for group in enrolments],
         equal_to([[[(b"c1",), (b"c2",)], [(b"c3",)]], [[], [(b"c1",), (b"c2",)]]]),
@@ -649,7 +696,7 @@ def test_a_request_has_several_partitions_only_while_they_are_small_and_each_who
 ) -> None:
     partitions = [[bound(size) for size in partition] for partition in sizes]
 
-    made = list(course_tables._together(partitions))
+    made = list(together(partitions))
 
     assert_that([len(statements) for statements in made], equal_to(requests))
     assert_that(list(chain.from_iterable(made)), equal_to(list(chain.from_iterable(partitions))))

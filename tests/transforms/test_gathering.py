@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from cassandra import OperationTimedOut
+import pytest
+from cassandra import OperationTimedOut, Unavailable
 from cassandra.cluster import NoHostAvailable
-from hamcrest import assert_that, equal_to, instance_of
+from cassandra.connection import ConnectionException
+from hamcrest import assert_that, contains_exactly, equal_to, instance_of
 
 from transforms.gathering import Gathering
 
@@ -78,12 +80,47 @@ def test_of_several_one_of_which_is_at_fault_the_others_are_answered() -> None:
     assert_that(asked.requests, equal_to([["a", "b", "c"], ["a"], ["b"], ["c"]]))
 
 
-def test_an_error_that_may_pass_is_that_of_all_who_try_again_themselves() -> None:
-    for error in (OperationTimedOut(), NoHostAvailable("", {})):
-        asked = Asked({"b": error})
+@pytest.mark.parametrize(
+    "error", [OperationTimedOut(), NoHostAvailable("", {}), ConnectionException("")], ids=repr
+)
+def test_an_error_of_a_node_is_that_of_all_who_try_again_themselves(error: Exception) -> None:
+    asked = Asked({"b": error})
 
-        assert_that(answers(asked, "a", "b"), equal_to([error, error]))
-        assert_that(asked.requests, equal_to([["a", "b"]]))
+    assert_that(answers(asked, "a", "b"), equal_to([error, error]))
+    assert_that(asked.requests, equal_to([["a", "b"]]))
+
+
+def test_one_that_has_lost_its_replicas_does_not_fail_those_that_have_theirs() -> None:
+    error = Unavailable("too few")
+
+    assert_that(answers(Asked({"b": error}), "a", "b"), equal_to(["A", error]))
+
+
+def test_too_few_answers_are_an_error_and_leave_nobody_waiting() -> None:
+    async def ask(items: list[str]) -> list[str]:
+        return []
+
+    async def answer() -> list[Any]:
+        gathering = Gathering(ask, 10)
+        return await asyncio.gather(*map(gathering.answer, "ab"), return_exceptions=True)
+
+    assert_that(asyncio.run(answer()), contains_exactly(instance_of(ValueError), instance_of(ValueError)))
+
+
+def test_all_that_waits_is_asked_for_side_by_side() -> None:
+    under_way: list[int] = []
+
+    async def ask(items: list[str]) -> list[str]:
+        under_way.append(len(items))
+        while len(under_way) < 3:
+            await asyncio.sleep(0)
+        return items
+
+    async def ask_for_five() -> list[str]:
+        gathering = Gathering(ask, 2)
+        return await asyncio.gather(*map(gathering.answer, "abcde"))
+
+    assert_that(asyncio.run(ask_for_five()), equal_to(list("abcde")))
 
 
 def test_after_an_error_the_next_are_asked_for() -> None:

@@ -46,9 +46,8 @@ def test_a_packed_batch_is_sent_as_the_drivers(rows: list[list[bytes | None]], o
 
 
 def test_other_messages_are_the_drivers() -> None:
-    query = QueryMessage("SELECT", 6)
-
-    assert_that(encoded(PackedBatches, query), equal_to(encoded(ProtocolHandler, query)))
+    for message in QueryMessage("SELECT", 6), batch([(True, ID, [b"abc"])]):
+        assert_that(encoded(PackedBatches, message), equal_to(encoded(ProtocolHandler, message)))
 
 
 def test_more_statements_than_a_batch_can_have_are_refused_by_their_number() -> None:

@@ -30,6 +30,7 @@ _LATER_TEXT = ("lastaccesstime", "lastcompletedtime", "lastupdatedtime")
 _MAPS = {"viewcount": "viewcounts", "completedcount": "completedcounts"}
 """The columns that are summed, and the ledger's map for each."""
 
+KEY = "courseid", "batchid", "contentid"
 COUNTERS = tuple(_MAPS)
 
 ByContent = Mapping[str, int]
@@ -73,7 +74,8 @@ def merge_content_consumption(
     Args:
         from_account: the account whose rows are merged.
         to_account: the account that receives them.
-        pairs: all content rows of the from account paired by content_rules(), with COUNTERS.
+        pairs: the content rows of the from account, of whole course batches, in the order of their keys, each
+            with the to account's and the counts of COUNTERS.
         from_ledger: all ledger rows of the from account.
         to_ledger: all ledger rows of the to account.
         dates: compares text dates.
@@ -120,7 +122,7 @@ def content_rules(dates: TextDates) -> TableRules:
     """The rules of the columns but for COUNTERS."""
     return TableRules(
         account="userid",
-        key=("courseid", "batchid", "contentid"),
+        key=KEY,
         joins=dict.fromkeys(_LARGER, larger) | dict.fromkeys(_LATER_TEXT, dates.later),
         together={"last_access_time": ("progressdetails",)},
     )

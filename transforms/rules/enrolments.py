@@ -22,6 +22,8 @@ _LARGER = (
 )
 _SMALLER = ("completedon", "enrolled_date")
 
+KEY = "courseid", "batchid"
+
 Certificate = Mapping[str, str]
 
 
@@ -52,7 +54,7 @@ def enrolment_rules(dates: TextDates) -> TableRules:
     """The rules of the columns."""
     return TableRules(
         account="userid",
-        key=("courseid", "batchid"),
+        key=KEY,
         joins=dict.fromkeys(_LARGER, larger)
         | dict.fromkeys(_SMALLER, smaller)
         | dict.fromkeys(("certificates", "issued_certificates"), _union_of_certificates)

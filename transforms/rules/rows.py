@@ -13,7 +13,11 @@ StoredRow = tuple[bytes | None, ...]
 """A row as it is stored: the value of each column of the table, in the table's order, None for null."""
 
 Differences = dict[str, tuple[Any, Any]]
-"""The columns in which two rows differ: the from account's value, and the to account's."""
+"""The columns in which two rows differ: the from account's value, and the to account's.
+
+Numbers and timestamps may be the bytes that are stored, which compare as they do: rules compare values of columns,
+and compute with none.
+"""
 
 Counts = tuple[int | None, ...]
 
