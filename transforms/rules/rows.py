@@ -36,8 +36,8 @@ class Pair(NamedTuple):
     key: tuple[str, ...]
     copied: Row | StoredRow | None
     differences: Differences
-    counts: Counts = ()
-    own_counts: Counts = ()
+    counts: Counts
+    own_counts: Counts
 
 
 class RowWrite(NamedTuple):
