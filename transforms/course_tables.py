@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
-from typing import TypeVar
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
@@ -17,7 +16,7 @@ from cassandra.metadata import TableMetadata
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.query import BoundStatement, tuple_factory
 
-from transforms.gathering import Gathering
+from transforms.gathering import Gathering, parts
 from transforms.loop_connection import LoopConnection
 from transforms.protocol import PROTOCOL_VERSION, UndecodedRows
 from transforms.requests import Requests
@@ -43,8 +42,6 @@ _COURSES_A_READ = 10
 _LEDGER_ROWS_A_READ = 100
 """Bounds of what is asked for at once. The aggregates of ten courses of two accounts are 20 partitions, from which
 on Cassandra's guardrails warn where they are set."""
-
-Value = TypeVar("Value")
 
 
 class MissingTableError(LookupError):
@@ -193,7 +190,7 @@ class CourseTables:
         Returns:
             The from account's ledger of their courses, and of the to account content rows and ledger rows.
         """
-        courses = list(_parts(sorted({courseid for courseid, _ in batches}), _COURSES_A_READ))
+        courses = list(parts(sorted({courseid for courseid, _ in batches}), _COURSES_A_READ))
         content = [self._content_of_courses.bind(to_account, part) for part in courses]
         if not self._merge_ledger:
             return [], await self._content_of_courses.rows(content), []
@@ -210,7 +207,7 @@ class CourseTables:
         return from_ledger, to_rows, to_ledger
 
     def _bind_entries(self, account: str, entries: set[tuple[str, str, str]]) -> list[BoundStatement]:
-        return [self._ledger_entries.bind(account, part) for part in _parts(sorted(entries), _LEDGER_ROWS_A_READ)]
+        return [self._ledger_entries.bind(account, part) for part in parts(sorted(entries), _LEDGER_ROWS_A_READ)]
 
     async def enrolments(self, *accounts: str) -> list[list[StoredRow]]:
         """All rows of each of one or two accounts in user_enrolments."""
@@ -226,7 +223,7 @@ class CourseTables:
         (enrolments,) = await self._gathered_courses.answer((enrolled,))
         courses = sorted(course for (course,) in self._courses.columns.distinct(enrolments, "courseid"))
         rows: dict[str, list[Row]] = {account: [] for account in accounts}
-        reads = (self._aggregates.bind(part, accounts) for part in _parts(courses, _COURSES_A_READ))
+        reads = (self._aggregates.bind(part, accounts) for part in parts(courses, _COURSES_A_READ))
         for row in await self._aggregates.decoded(reads):
             rows[row["user_id"]].append(row)
         return rows
@@ -320,10 +317,6 @@ def _of_accounts(read: Read, each: int = 1) -> Gathering[tuple[str, ...], list[l
         return [[rows[account.encode()] for account in group] for group in groups]
 
     return Gathering(rows_of, most=PARTITIONS // each)
-
-
-def _parts(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
-    return (values[start : start + most] for start in range(0, len(values), most))
 
 
 def _chunks(batches: Iterable[BatchWrites]) -> Iterator[list[BatchWrites]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from cassandra import OperationTimedOut
@@ -57,13 +57,12 @@ class Gathering(Generic[Item, Answer]):
     async def _ask_for_all(self) -> None:
         try:
             while self._waiting:
-                all_, self._waiting = self._waiting, []
-                parts = [all_[start : start + self._most] for start in range(0, len(all_), self._most)]
-                await asyncio.gather(*map(self._ask_for, parts))
+                waiting, self._waiting = self._waiting, []
+                await asyncio.gather(*map(self._ask_for, parts(waiting, self._most)))
         finally:
             self._asking = None
 
-    async def _ask_for(self, together: _Waiting[Item, Answer]) -> None:
+    async def _ask_for(self, together: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         error = await self._try(together)
         if error is None:
             return
@@ -75,7 +74,7 @@ class Gathering(Generic[Item, Answer]):
             if not answer.done():
                 answer.set_exception(error)
 
-    async def _try(self, together: _Waiting[Item, Answer]) -> Exception | None:
+    async def _try(self, together: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> Exception | None:
         try:
             answers = await self._ask([item for item, _ in together])
             for (_, answer), result in zip(together, answers, strict=True):
@@ -84,3 +83,8 @@ class Gathering(Generic[Item, Answer]):
         except Exception as e:
             return e
         return None
+
+
+def parts(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
+    """The items in their order, at most so many at a time."""
+    return (items[start : start + most] for start in range(0, len(items), most))
