@@ -48,16 +48,29 @@ with_progress() {
     [[ ! -t 1 ]] || printf '\r\033[K'
 }
 
-# The copy of setup.py in the venv says what is installed there.
+# What a command needs beyond the packages of the job itself: an extra of setup.py, or nothing.
+extra_of() {
+    case $1 in
+    test | bench) echo "$1" ;;
+    faults) echo test ;;
+    # The first thing that .ci/run asks for, on a machine that has nothing, to go on with the linters.
+    status) [[ -e $venv/setup.py ]] || echo test ;;
+    esac
+}
+
+# A copy of setup.py in the venv says what is installed there: setup.py itself, and one more for each extra.
 install_packages() {
-    [[ -x $venv/bin/python ]] && cmp -s setup.py "$venv/setup.py" && return
-    local python
+    local extra=$1 stamp python
+    stamp=$venv/setup${extra:+-$extra}.py
+    [[ -x $venv/bin/python ]] && cmp -s setup.py "$stamp" && return
     python=$(find_python)
     echo "Installing the Python packages, which takes a minute or two the first time ..."
     [[ -x $venv/bin/python ]] || "$python" -m venv --clear "$venv"
     mkdir -p "$DATA_DIR/logs"
-    with_progress "$DATA_DIR/logs/pip.log" "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[bench,test]'
+    with_progress "$DATA_DIR/logs/pip.log" \
+        "$venv/bin/python" -m pip install --disable-pip-version-check -e ".${extra:+[$extra]}"
     cp setup.py "$venv/setup.py"
+    cp setup.py "$stamp"
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -68,12 +81,16 @@ export DATA_DIR
 venv=$DATA_DIR/venv
 
 cd "$root"
-case ${1:-demo} in
+command=${1:-demo}
+case $command in
     down | status | -h | --help) ;; # need neither, and must work whatever has become of them
     *)
-        check_java
-        check_maven
+        # Nor do the tests that are run at every save.
+        if [[ $command != test || " $* " != *" --fast "* ]]; then
+            check_java
+            check_maven
+        fi
         ;;
 esac
-install_packages
+install_packages "$(extra_of "$command")"
 exec "$venv/bin/python" -m local "$@"

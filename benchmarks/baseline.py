@@ -48,18 +48,18 @@ class Baseline(Contender[list[str]]):
     def _statements(self, planned: PlannedMerge) -> Iterator[str]:
         pair = planned.pair
         accounts = pair.from_account, pair.to_account
-        own = _by_key(pair.to_rows)
+        to_rows = _by_key(pair.to_rows)
         yield from (self._select(CONTENT_CONSUMPTION, userid=account) for account in accounts)
         for batch in planned.content:
             for write in batch.rows:
-                yield self._insert(CONTENT_CONSUMPTION, _whole(CONTENT_CONSUMPTION, own, write.values))
+                yield self._insert(CONTENT_CONSUMPTION, _whole(CONTENT_CONSUMPTION, to_rows, write.columns()))
         yield from (self._select(ENROLMENTS, userid=account) for account in accounts)
-        yield from (self._insert(ENROLMENTS, write.values) for write in planned.enrolments if write.copied)
+        yield from (self._insert(ENROLMENTS, write.columns()) for write in planned.enrolments if write.copied)
         for write in planned.aggregates:
             course = write.values["activity_id"]
             for account in accounts:
                 yield self._select(ACTIVITY_AGG, activity_type="Course", activity_id=course, user_id=account)
-            yield self._insert(ACTIVITY_AGG, _whole(ACTIVITY_AGG, own, write.values))
+            yield self._insert(ACTIVITY_AGG, _whole(ACTIVITY_AGG, to_rows, write.columns()))
         yield self._select(ENROLMENTS, userid=pair.to_account)
 
     def _select(self, table: str, **key: str) -> str:
@@ -73,12 +73,12 @@ class Baseline(Contender[list[str]]):
 
 
 def _by_key(rows: Rows) -> dict[tuple[str, ...], Row]:
-    return {_key(table, row): row for table in rows for row in rows[table]}
+    return {_key(table, row): row for table in _KEYS for row in rows[table]}
 
 
-def _whole(table: str, own: dict[tuple[str, ...], Row], changes: Row) -> Row:
+def _whole(table: str, rows: dict[tuple[str, ...], Row], changes: Row) -> Row:
     """The row as it is after the changes."""
-    before = own.get(_key(table, changes), {})
+    before = rows.get(_key(table, changes), {})
     maps = {c: {**before.get(c, {}), **v} for c, v in changes.items() if isinstance(v, dict)}
     return before | changes | maps
 

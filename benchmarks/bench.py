@@ -17,7 +17,7 @@ from benchmarks.contenders import Contender, Contenders, contenders
 from benchmarks.driver import connect
 from benchmarks.floor import Floor
 from benchmarks.loading import load
-from benchmarks.measure import CASSANDRA, JVM, KAFKA, KINDS, PYTHON, Sampler, wait_until_idle
+from benchmarks.measure import CASSANDRA, JVM, KAFKA, KINDS, PYTHON, Sampler
 from benchmarks.options import BenchOptions, on_flink
 from benchmarks.phases import Phase, percentile, together
 from benchmarks.pipeline_runs import PipelineRun, run_directly, run_on_flink
@@ -134,7 +134,7 @@ def bench(shared: LocalSettings, options: BenchOptions) -> BenchResult:
     Raises:
         LocalError: if a service does not come up, or the pipeline fails.
     """
-    with running_services(shared, flink=on_flink(options)) as services:
+    with running_services(shared, flink=on_flink(options), nodes=options.nodes) as services:
         return _Bench(services, options).run()
 
 
@@ -153,11 +153,9 @@ class _Bench:
 
     def run(self) -> BenchResult:
         services, options = self._services, self._options
-        pids = services.cassandra.pid, services.kafka.pid
-        assert all(pids)  # noqa: S101
         with (
-            connect(services.settings) as session,
-            Sampler({pids[0] or 0: CASSANDRA, pids[1] or 0: KAFKA}) as sampler,
+            connect(services.settings, services.hosts) as session,
+            Sampler(services.kinds) as sampler,
             ExitStack() as undo,
         ):
             accounts = 2 * sum(self._events.values())
@@ -168,7 +166,7 @@ class _Bench:
                 return undo.enter_context(
                     contenders(
                         kind,
-                        services.settings,
+                        services,
                         self._workload,
                         group,
                         events=self._events[group],
@@ -197,7 +195,7 @@ class _Bench:
 
             half(0)
             with step("Measuring the pipeline", "The pipeline is measured"):
-                self._settle()
+                services.settle()
                 pipeline = self._run_pipeline(session, sampler)
             half(1)
             halves = phases["floor"]
@@ -226,11 +224,8 @@ class _Bench:
         return self._options.events if group == "floor" else self._options.baseline_events
 
     def _phase(self, one: Contenders, group: str, start: int, end: int, sampler: Sampler) -> Phase:
-        self._settle()
+        self._services.settle()
         return one.merge(start, end, sampler, self._events[group])
-
-    def _settle(self) -> None:
-        wait_until_idle(self._services.cassandra.pid or 0)
 
     def _run_pipeline(self, session: Session, sampler: Sampler) -> PipelineRun:
         services, options, rows = self._services, self._options, rows_per_event(self._workload)

@@ -16,10 +16,11 @@ from benchmarks.driver import connect
 from benchmarks.measure import PYTHON, Sampler
 from benchmarks.phases import Phase
 from benchmarks.plan import PlannedMerge, plan
+from benchmarks.services import BenchServices
 from benchmarks.workload import Workload
 from local.errors import LocalError
 from local.settings import LocalSettings
-from pipeline.garbage import collect_seldom
+from pipeline.garbage import reduce_garbage_collection
 
 Prepared = TypeVar("Prepared")
 
@@ -94,7 +95,7 @@ class Contenders:
 @contextmanager
 def contenders(
     kind: type[Contender[Any]],
-    settings: LocalSettings,
+    services: BenchServices,
     workload: Workload,
     group: str,
     *,
@@ -106,21 +107,21 @@ def contenders(
 
     Args:
         kind: how they merge.
-        settings: where Cassandra is.
+        services: where Cassandra is.
         workload: whose events they merge.
         group: the group of them.
         events: how many.
         processes: how many processes.
         sampler: is to sample them.
     """
-    spawn = multiprocessing.get_context("spawn")
+    spawn, where = multiprocessing.get_context("spawn"), (services.settings, services.hosts)
     with ExitStack() as undo:
         connections, pids = [], []
         for number in range(processes):
             connection, theirs = spawn.Pipe()
             numbers = range(number, events, processes)
             process = spawn.Process(
-                target=_contend, args=(kind, settings, workload.shape, workload.seed, group, numbers, theirs)
+                target=_contend, args=(kind, where, workload.shape, workload.seed, group, numbers, theirs)
             )
             process.start()
             theirs.close()
@@ -134,7 +135,7 @@ def contenders(
 
 def _contend(
     kind: type[Contender[Any]],
-    settings: LocalSettings,
+    where: tuple[LocalSettings, Sequence[str]],
     shape: Any,
     seed: int,
     group: str,
@@ -142,7 +143,7 @@ def _contend(
     commands: Connection,
 ) -> None:
     try:
-        with connect(settings) as session:
+        with connect(*where) as session:
             contender, workload = kind(session), Workload(shape, seed)
             now_ms = int(time.time() * 1000)
             prepared, rows = {}, 0
@@ -151,7 +152,7 @@ def _contend(
                 prepared[number] = contender.prepare(planned)
                 rows += planned.rows_read + planned.rows_written
             # Else collections of garbage would look through all that is planned, again and again.
-            collect_seldom()
+            reduce_garbage_collection()
             commands.send(rows)
             while True:
                 start, end = commands.recv()

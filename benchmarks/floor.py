@@ -1,25 +1,33 @@
 """The floor: the reads and writes of a merge by cassandra-driver alone, with nothing else to do between them.
 
-Everything that is written was planned before. What remains of an event is what no merge on this driver can do
-without: the requests, the decoding of all rows that are read, and the binding of all values that are written.
+It is what a good program makes of the driver's documented interface: prepared statements, rows of one partition
+in one unlogged BatchStatement, both accounts in one SELECT where a table's partitions are accounts, execute_async
+with callbacks, and 16 events in flight. All that is written was planned before, by the job's own rules. What
+remains of an event is the requests, the decoding of all rows read, and the binding of all values written.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from cassandra.cluster import Session
 
 from benchmarks.contenders import Contender
-from benchmarks.driver import Statements
+from benchmarks.driver import TIMESTAMP, Statements, batch
 from benchmarks.plan import PlannedMerge
-from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS
-from transforms.course_tables import LEDGER_TABLE, MERGE_LOG_TABLE
-from transforms.statements import as_request, together
+from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS
+from transforms.rules.content_consumption import COUNTERS
+from transforms.rules.rows import RowWrite
+from transforms.store.ledger import LEDGER_TABLE
+from transforms.store.merge_log import MERGE_LOG_TABLE
 
 _EVENTS_IN_FLIGHT = 16
+_PARTITIONS_A_BATCH = 10
+"""Above that Cassandra warns; such a batch is a mutation for each of its partitions."""
 
 Steps = Generator[list[Any], list[Any], None]
 """A merge as rounds of statements, each round executed side by side; what comes back are the rows of each."""
@@ -37,18 +45,22 @@ class Floor(Contender[PlannedMerge]):
         statements = Statements(session)
         # One request for the same partition of both accounts costs less than one for each, here and in Cassandra.
         self._select_both = [
-            statements.select(table, "userid IN ?") for table in (CONTENT_CONSUMPTION, LEDGER_TABLE, ENROLMENTS)
+            statements.select(CONTENT_CONSUMPTION, "userid IN ?", written=COUNTERS),
+            statements.select(ENROLMENTS, "userid IN ?"),
         ]
+        self._select_facts = statements.select(LEDGER_TABLE, "userid IN ?")
         self._select_aggregates = statements.select(
             ACTIVITY_AGG, "activity_type = 'Course' AND activity_id IN ? AND user_id IN ?"
         )
+        self._select_attempts = statements.select(ASSESSMENTS, "course_id = ? AND batch_id = ? AND user_id IN ?")
         self._select_log = statements.select(MERGE_LOG_TABLE, "userid = ?")
         self._insert_log = statements.insert(MERGE_LOG_TABLE)
-        self._insert_content = statements.insert(CONTENT_CONSUMPTION)
-        self._insert_ledger = statements.insert(LEDGER_TABLE)
+        self._insert_content = statements.insert(CONTENT_CONSUMPTION, with_timestamp=True)
+        self._insert_fact = statements.insert(LEDGER_TABLE)
         self._insert_enrolment = statements.insert(ENROLMENTS)
         self._update_enrolment = statements.update(ENROLMENTS)
         self._update_aggregate = statements.update(ACTIVITY_AGG)
+        self._insert_attempt = statements.insert(ASSESSMENTS)
 
     def prepare(self, planned: PlannedMerge) -> PlannedMerge:
         """Nothing: values are bound while it counts."""
@@ -59,31 +71,38 @@ class Floor(Contender[PlannedMerge]):
         _Runner(self.session, [self._steps(event) for event in events]).run()
 
     def _steps(self, planned: PlannedMerge) -> Steps:
-        """One event: the merge log, all reads, all writes, and the to account's merge log."""
+        """One event: the merge log, all reads, all writes, and the to account's merge log.
+
+        The ledger is read after the rows, and written before them.
+        """
         from_account, to_account = accounts = [planned.pair.from_account, planned.pair.to_account]
-        now_ms = planned.content[0].ledger[0]["updated_on"]
+        now_ms = planned.content[0].facts[0]["recorded_on"]
         log = {"userid": from_account, "intoid": to_account, "mid": planned.pair.mid, "merged_on": now_ms}
-        yield [as_request([self._insert_log.bind(log)])]
+        yield [self._insert_log.bind(log)]
         yield [
             *(select.bind((accounts,)) for select in self._select_both),
-            self._select_aggregates.bind((planned.courses, accounts)),
+            self._select_aggregates.bind(([course for course, _ in planned.batches], accounts)),
+            *(self._select_attempts.bind((*batch, accounts)) for batch in planned.batches),
         ]
-        yield list(self._writes(planned))
+        yield [self._select_facts.bind((accounts,))]
+        yield [batch((self._insert_fact, fact) for b in planned.content for fact in b.facts)]
+        yield list(self._writes(planned, now_ms * 1_000))
         yield [self._select_log.bind((to_account,))]
 
-    def _writes(self, planned: PlannedMerge) -> Iterator[Any]:
-        content = [self._insert_content.bind(write.values) for b in planned.content for write in b.rows]
-        ledger = [self._insert_ledger.bind(row) for b in planned.content for row in b.ledger]
-        yield as_request(content + ledger)
-        yield as_request(
-            [
-                (self._insert_enrolment if write.copied else self._update_enrolment).bind(write.values)
-                for write in planned.enrolments
-            ]
+    def _writes(self, planned: PlannedMerge, timestamp_us: int) -> Iterator[Any]:
+        timestamp = {TIMESTAMP: timestamp_us}
+        yield batch(
+            (self._insert_content, write.columns() | timestamp) for b in planned.content for write in b.rows
         )
-        yield from map(
-            as_request, together([self._update_aggregate.bind(write.values)] for write in planned.aggregates)
+        yield batch(
+            (self._insert_enrolment if write.copied else self._update_enrolment, write.columns())
+            for write in planned.enrolments
         )
+        for start in range(0, len(planned.aggregates), _PARTITIONS_A_BATCH):
+            some = planned.aggregates[start : start + _PARTITIONS_A_BATCH]
+            yield batch((self._update_aggregate, write.values) for write in some)
+        for _, attempts in groupby(map(RowWrite.columns, planned.attempts), key=itemgetter("course_id")):
+            yield batch((self._insert_attempt, row) for row in attempts)
 
 
 class _Runner:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.driver import connect
 from benchmarks.loading import load
-from benchmarks.measure import CASSANDRA, PYTHON, wait_until_idle
+from benchmarks.measure import CASSANDRA, PYTHON
 from benchmarks.merger import Merger, merger_process
 from benchmarks.report import COLOURS, save
 from benchmarks.services import BenchServices, running_services
@@ -181,7 +181,7 @@ def _measure_size(services: BenchServices, session: Session, rows: int, seed: in
     load(session, pairs)
     with merger_process(services) as merger, merger.sampler:
         _warm_up(merger, session, seed, f"warm-up-{rows}")
-        wait_until_idle(services.cassandra.pid or 0)
+        services.settle()
         began, ended = merger.merge([pair.event() for pair in pairs])
         cpu = merger.sampler.cpu_ms(began, ended)
         peak = merger.sampler.peak_mb(began, ended)[PYTHON]
@@ -211,7 +211,7 @@ def _measure_hot(services: BenchServices, session: Session, merges: int, seed: i
     points = []
     with merger_process(services) as merger, merger.sampler:
         _warm_up(merger, session, seed, "warm-up-hot")
-        wait_until_idle(services.cassandra.pid or 0)
+        services.settle()
         for start in range(0, merges, _HOT_MERGES_A_POINT):
             part = messages[start : start + _HOT_MERGES_A_POINT]
             began, ended = merger.merge(part)

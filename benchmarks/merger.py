@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
-from benchmarks.measure import CASSANDRA, PYTHON, Sampler
+from benchmarks.measure import PYTHON, Sampler
 from benchmarks.services import BenchServices
 from local.errors import LocalError
 from local.run import pipeline_command
-from pipeline.logs import configure_logging
+from transforms.logs import begin_logging
 
 
 class Merger:
@@ -52,14 +52,14 @@ def merger_process(services: BenchServices) -> Iterator[Merger]:
     process.start()
     theirs.close()
     try:
-        yield Merger(connection, Sampler({process.pid or 0: PYTHON, services.cassandra.pid or 0: CASSANDRA}))
+        yield Merger(connection, Sampler({process.pid or 0: PYTHON, **services.kinds}))
     finally:
         connection.close()
         process.join()
 
 
 def _merge_messages(arguments: Sequence[str], messages: Connection) -> None:
-    configure_logging()
+    begin_logging()
     try:
         while True:
             part = messages.recv()
@@ -81,8 +81,8 @@ def _run_graph(arguments: Sequence[str], messages: Sequence[bytes]) -> int:
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+    from pipeline.configuration.settings import resolve
     from pipeline.graph import build_graph
-    from pipeline.settings import resolve
     from transforms.metrics import FAILED_EVENTS, NAMESPACE
     from transforms.parse_merge_event import KafkaRecord
 

@@ -19,9 +19,10 @@ class BenchOptions:
         events: events of the pipeline, and of the floor.
         baseline_events: events of the baseline, which is slow.
         warm_up: events of each that are merged first and not counted.
-        paced_s: how long events are published at half of the rate, for the latency, on Flink.
+        paced_s: how long events are published at an even rate, for the latency, on Flink.
         shape: the sizes of the accounts.
         seed: of the workload.
+        nodes: of Cassandra; each has all rows.
         pipeline_options: more options of the pipeline.
     """
 
@@ -33,6 +34,7 @@ class BenchOptions:
     paced_s: float
     shape: Shape
     seed: int
+    nodes: int = 1
     pipeline_options: tuple[str, ...] = ()
 
 

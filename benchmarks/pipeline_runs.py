@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cassandra.cluster import Session
 
-from benchmarks.measure import JVM, PYTHON, Sampler
+from benchmarks.flink_job import job_on_flink
+from benchmarks.measure import PYTHON, Sampler
 from benchmarks.options import BenchOptions
 from benchmarks.phases import Phase
+from benchmarks.processes import started, wait_for
 from benchmarks.py_spy import PySpy
 from benchmarks.services import BenchServices
 from benchmarks.topics import Event, Topics
-from local.errors import LocalError
 from local.run import pipeline_command
 from local.schema import KEYSPACE
-from local.settings import HOST, PROJECT
-from pipeline.flink_cluster import FlinkCluster
-from transforms.course_tables import MERGE_LOG_TABLE
+from transforms.store.merge_log import MERGE_LOG_TABLE
 
-_LEAST_EVENTS_A_S = 2
-"""Slower than this is taken for a standstill."""
-
-_START_UP_S = 120
 _POLL_S = 0.1
 
 
@@ -72,12 +65,12 @@ def run_directly(
     topics.publish(events)
     command = pipeline_command(services.settings, "--runner=DirectRunner", *options.pipeline_options)
     began = time.time()
-    with _started(command, services.settings.logs_dir / "pipeline.log") as process:
+    with started(command, services.settings.logs_dir / "pipeline.log") as process:
         sampler.add(process.pid, PYTHON)
         if spy:
             _wait_for_merges(session, process)
             spy.start(process.pid)
-        _wait_for(process, services.settings.logs_dir / "pipeline.log", events=len(events))
+        wait_for(process, services.settings.logs_dir / "pipeline.log", events=len(events))
     ended = time.time()
     if spy:
         spy.stop()
@@ -121,42 +114,22 @@ def run_on_flink(
     Raises:
         LocalError: if the job cannot be submitted, or does not merge all events.
     """
-    topics, requests = Topics(services.settings), options.shape.enrolments_after
-    for service in services.flink:
-        sampler.add(service.pid or 0, PYTHON if service.name == "Worker-pool" else JVM)
-    _submit(services, options)
-
-    def wait_for(count: int) -> None:
-        topics.wait_for(start_offset + count * requests, _START_UP_S + count / _LEAST_EVENTS_A_S)
-
-    start_offset = topics.end()
-    topics.publish(warm_up)
-    wait_for(len(warm_up))
-
-    if spy:
-        spy.start_in_busiest_child(services.flink[-1].pid or 0)
-    start_offset = topics.end()
-    published = topics.publish(events)
-    wait_for(len(events))
-    if spy:
-        spy.stop()
-    done = sorted(topics.completions(start_offset, events, requests).values())
-    began = min(published.values())
-    rows = len(events) * rows_per_event
-    phase = Phase.of(sampler, began, done[-1], events=len(events), rows=rows)
-
-    per_s = phase.events_per_s / 2
-    paced = paced[: round(per_s * options.paced_s)]
-    start_offset = topics.end()
-    published = topics.publish(paced, per_s=per_s)
-    wait_for(len(paced))
-    at = topics.completions(start_offset, paced, requests)
-    _cancel(services)
+    with job_on_flink(services, sampler, options) as job:
+        job.merge(warm_up)
+        if spy:
+            spy.start_in_busiest_child(services.flink[-1].pid or 0)
+        burst = job.merge(events)
+        if spy:
+            spy.stop()
+        began, ended = min(burst.published.values()), max(burst.done.values())
+        phase = Phase.of(sampler, began, ended, events=len(events), rows=len(events) * rows_per_event)
+        per_s = phase.events_per_s / 2
+        in_turn = job.merge(paced[: round(per_s * options.paced_s)], per_s=per_s)
     return PipelineRun(
         phase=phase,
         whole=None,
-        latencies_s=[at[account] - time_ for account, time_ in published.items()] or None,
-        completions_s=[time_ - began for time_ in done],
+        latencies_s=in_turn.latencies_s or None,
+        completions_s=sorted(time_ - began for time_ in burst.done.values()),
     )
 
 
@@ -173,49 +146,3 @@ def _first_merge(session: Session, since: float) -> float:
     """The time of the first row of the merge log, by its write time, in s since the epoch."""
     log = session.execute(f"SELECT writetime(mid) FROM {KEYSPACE}.{MERGE_LOG_TABLE}")
     return float(min(at / 1e6 for (at,) in log if at / 1e6 >= since))
-
-
-def _submit(services: BenchServices, options: BenchOptions) -> None:
-    settings = services.settings
-    command = pipeline_command(
-        settings,
-        "--runner=FlinkRunner",
-        f"--flink_master={settings.flink_address}",
-        f"--flink_job_server_jar={settings.flink_job_server_jar}",
-        f"--environment_config={HOST}:{settings.worker_pool_port}",
-        f"--parallelism={options.parallelism}",
-        *options.pipeline_options,
-    )
-    log = settings.logs_dir / "pipeline.log"
-    with _started(command, log) as process:
-        _wait_for(process, log, events=0)
-
-
-def _cancel(services: BenchServices) -> None:
-    cluster = FlinkCluster(services.settings.flink_address)
-    for job in cluster.running_jobs():
-        cluster.cancel(job.id)
-
-
-@contextmanager
-def _started(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait()
-
-
-def _wait_for(process: subprocess.Popen[bytes], log: Path, *, events: int) -> None:
-    timeout_s = 2 * _START_UP_S + events / _LEAST_EVENTS_A_S
-    try:
-        exit_code = process.wait(timeout=timeout_s)
-    except subprocess.TimeoutExpired as e:
-        msg = f"The pipeline has not ended after {timeout_s:.0f} s; see {log}."
-        raise LocalError(msg) from e
-    if exit_code:
-        msg = f"The pipeline ended with {exit_code}; see {log}."
-        raise LocalError(msg)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Workload
+from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Workload
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
-from transforms.rules.content_consumption import COUNTERS, BatchWrites, content_rules, merge_content_consumption
+from transforms.rules.assessments import assessment_rules, merge_assessments
+from transforms.rules.content_consumption import BatchWrites, content_rules, merge_content_consumption
 from transforms.rules.dates import TextDates
 from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
 from transforms.rules.rows import RowWrite
@@ -14,6 +15,7 @@ from transforms.rules.rows import RowWrite
 DATE_FORMAT = "yyyy-MM-dd HH:mm:ss:SSSZ"
 
 _DATES = TextDates(DATE_FORMAT)
+_ASSESSMENTS = assessment_rules("course_id", "batch_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +24,21 @@ class PlannedMerge:
 
     Attributes:
         pair: the accounts.
-        courses: those of the from account, whose aggregates are read for both.
-        content: rows of user_content_consumption and their ledger rows, by course batch.
+        batches: (courseid, batchid) of the from account's, whose aggregates and attempts are read for both.
+        content: rows of user_content_consumption and their facts, by course batch.
         enrolments: rows of user_enrolments.
         aggregates: rows of user_activity_agg.
+        attempts: rows of assessment_aggregator, each batch's one after the other.
         rows_read: how many rows the reads return.
-        rows_written: how many rows the writes have, ledger rows among them.
+        rows_written: how many rows the writes have, facts among them.
     """
 
     pair: Pair
-    courses: list[str]
+    batches: list[tuple[str, str]]
     content: list[BatchWrites]
     enrolments: list[RowWrite]
     aggregates: list[RowWrite]
+    attempts: list[RowWrite]
     rows_read: int
     rows_written: int
 
@@ -46,31 +50,39 @@ def plan(pair: Pair, now_ms: int) -> PlannedMerge:
         pair: the accounts.
         now_ms: the time of the merge, in ms since the epoch.
     """
-    theirs, own = pair.from_rows, pair.to_rows
-    courses = sorted({row["courseid"] for row in theirs[ENROLMENTS]})
-    own_aggregates = [row for row in own[ACTIVITY_AGG] if row["activity_id"] in courses]
+    from_rows, to_rows = pair.from_rows, pair.to_rows
+    batches = sorted((row["courseid"], row["batchid"]) for row in from_rows[ENROLMENTS])
+    courses = {course for course, _ in batches}
+    to_aggregates = [row for row in to_rows[ACTIVITY_AGG] if row["activity_id"] in courses]
+    to_attempts = [row for row in to_rows[ASSESSMENTS] if row["course_id"] in courses]
     content = merge_content_consumption(
         pair.from_account,
         pair.to_account,
-        content_rules(_DATES).pairs(theirs[CONTENT_CONSUMPTION], own[CONTENT_CONSUMPTION], COUNTERS),
+        content_rules(_DATES).pairs(from_rows[CONTENT_CONSUMPTION], to_rows[CONTENT_CONSUMPTION]),
         (),
         (),
-        dates=_DATES,
+        rules=content_rules(_DATES),
+        mid=pair.mid,
         now=now_ms,
         ledger=True,
     )
-    enrolment_pairs = enrolment_rules(_DATES).pairs(theirs[ENROLMENTS], own[ENROLMENTS])
+    enrolment_pairs = enrolment_rules(_DATES).pairs(from_rows[ENROLMENTS], to_rows[ENROLMENTS])
     enrolments = merge_user_enrolments(pair.to_account, enrolment_pairs, dates=_DATES)
-    aggregates = merge_user_activity_aggregates(pair.to_account, theirs[ACTIVITY_AGG], own_aggregates, now=now_ms)
-    read = [theirs[CONTENT_CONSUMPTION], own[CONTENT_CONSUMPTION], theirs[ENROLMENTS], own[ENROLMENTS]]
+    from_aggregates = from_rows[ACTIVITY_AGG]
+    aggregates = merge_user_activity_aggregates(pair.to_account, from_aggregates, to_aggregates, now=now_ms)
+    attempt_pairs = _ASSESSMENTS.pairs(from_rows[ASSESSMENTS], to_attempts)
+    attempts = merge_assessments(pair.to_account, attempt_pairs, _ASSESSMENTS)
+    read = [rows[table] for rows in (from_rows, to_rows) for table in (CONTENT_CONSUMPTION, ENROLMENTS)]
     return PlannedMerge(
         pair,
-        courses,
+        batches,
         content,
         enrolments,
         aggregates,
-        rows_read=sum(map(len, [*read, theirs[ACTIVITY_AGG], own_aggregates])),
-        rows_written=sum(len(b.rows) + len(b.ledger) for b in content) + len(enrolments) + len(aggregates),
+        attempts,
+        rows_read=sum(map(len, [*read, from_aggregates, to_aggregates, from_rows[ASSESSMENTS], to_attempts])),
+        rows_written=sum(len(b.rows) + len(b.facts) for b in content)
+        + sum(map(len, (enrolments, aggregates, attempts))),
     )
 
 

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from rich.table import Table
 
 from benchmarks.bench import BenchResult
+from benchmarks.latency import PERCENTS, LatencyResult, cores
 from benchmarks.measure import CASSANDRA, JVM, KAFKA, KINDS, PYTHON
-from benchmarks.phases import Phase
+from benchmarks.phases import Phase, percentile
 
 mpl.use("agg")  # there may be no display
 
@@ -89,6 +90,45 @@ def bench_picture(result: BenchResult, path: Path) -> Path:
         f"{result.options.runner}, parallelism {result.options.parallelism}: "
         f"{result.ratio_to_floor:.2f} of the floor, {result.ratio_to_baseline:.1f} times the baseline"
     )
+    return save(path)
+
+
+def latency_table(result: LatencyResult) -> Table:
+    """What one event waits, beside the floor, and what the job takes."""
+    options = result.options
+    loads = " and ".join(f"{load:.1f}" for load in result.loads)
+    table = Table(
+        "",
+        *("floor", "pipeline", "ratio"),
+        title=f"{len(result.pipeline_s):,} events, {result.per_s:g} a second, parallelism {options.parallelism}",
+        caption=f"load average {loads}",
+    )
+    for percent in PERCENTS:
+        floor, pipeline = (percentile(values, percent) * 1_000 for values in (result.floor_s, result.pipeline_s))
+        table.add_row(f"latency p{percent}, ms", f"{floor:.0f}", f"{pipeline:.0f}", f"{pipeline / floor:.1f}")
+    table.add_section()
+    for kind in KINDS:
+        table.add_row(f"% of a core at rest: {kind}", "", f"{100 * cores(result.rest, kind):.1f}", "")
+    for kind in KINDS:
+        table.add_row(f"% of a core at this rate: {kind}", "", f"{100 * cores(result.trickle, kind):.1f}", "")
+    for kind in KINDS:
+        table.add_row(f"peak MB: {kind}", "", f"{result.trickle.peak_mb[kind]:,.0f}", "")
+    return table
+
+
+def latency_picture(result: LatencyResult, path: Path) -> Path:
+    """Draw how many of the events are done after which time; returns the file."""
+    _, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for name, values, kind in (("floor", result.floor_s, CASSANDRA), ("pipeline", result.pipeline_s, PYTHON)):
+        share = [100 * (n + 1) / len(values) for n in range(len(values))]
+        axes.plot([value * 1_000 for value in sorted(values)], share, color=COLOURS[kind], label=name)
+    for percent in PERCENTS:
+        axes.axhline(percent, color="#cccccc", linewidth=0.5)
+    axes.set_xlim(left=0)
+    axes.set_ylabel("% of events")
+    axes.set_xlabel("ms from its publishing to its last sync request")
+    axes.set_title(f"Latency at {result.per_s:g} events a second")
+    axes.legend()
     return save(path)
 
 

@@ -7,18 +7,21 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from transforms.rules.rows import Row
 
 CONTENT_CONSUMPTION = "user_content_consumption"
 ENROLMENTS = "user_enrolments"
 ACTIVITY_AGG = "user_activity_agg"
+ASSESSMENTS = "assessment_aggregator"
 
 _DATES = 4_096
 _FIRST_MS = 1_640_995_200_000  # 2022-01-01
 _HOUR_MS = 3_600_000
+_QUESTIONS = 5
 
 Rows = dict[str, list[Row]]
 """Rows by table; timestamps are ms since the epoch."""
@@ -33,12 +36,14 @@ class Shape:
         contents: contents of each course.
         shared: how many of them the to account is enrolled in as well, with all their contents.
         own: courses of the to account alone.
+        attempts: attempts at the assessment of each enrolment, of both accounts.
     """
 
     enrolments: int = 5
     contents: int = 20
     shared: int = 2
     own: int = 3
+    attempts: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.shared <= self.enrolments:
@@ -148,6 +153,11 @@ class Workload:
             ],
             ENROLMENTS: [self._enrolment(rng, account, course, batch) for course, batch in courses],
             ACTIVITY_AGG: [self._aggregate(rng, account, course, batch) for course, batch in courses],
+            ASSESSMENTS: [
+                self._attempt(rng, account, course, batch)
+                for course, batch in courses
+                for _ in range(self.shape.attempts)
+            ],
         }
 
     def _content(self, rng: Random, account: str, course: str, batch: str, content: str) -> Row:
@@ -237,6 +247,59 @@ class Workload:
             "agg_last_updated": dict.fromkeys(numbers, at),
             "aggregates": {key: float(number) for key, number in numbers.items()},
         }
+
+    def _attempt(self, rng: Random, account: str, course: str, batch: str) -> Row:
+        draw = rng.getrandbits(128)
+        at = self._dates[draw % _DATES][0]
+        score = draw % (_QUESTIONS + 1)
+        questions = [
+            _Question(
+                id=f"{course}_q{n:02}",
+                assess_ts=at + n,
+                max_score=1.0,
+                score=float(n < score),
+                type="mcq",
+                title=f"Which of these four is question {n} about?",
+                resvalues=[{"1": '{"text":"Element 1"}'}],
+                params=[
+                    {"1": '{"text":"Element 1"}'},
+                    {"2": '{"text":"Element 2"}'},
+                    {"answer": '{"correct":["1"]}'},
+                ],
+                description="",
+                duration=Decimal(n),
+            )
+            for n in range(_QUESTIONS)
+        ]
+        return {
+            "user_id": account,
+            "course_id": course,
+            "batch_id": batch,
+            "content_id": f"{course}_000",
+            "attempt_id": f"{draw:032x}",
+            "created_on": at,
+            "grand_total": f"{score}/{_QUESTIONS}",
+            "last_attempted_on": at,
+            "question": questions,
+            "total_max_score": float(_QUESTIONS),
+            "total_score": float(score),
+            "updated_on": at,
+        }
+
+
+class _Question(NamedTuple):
+    """A value of the type question."""
+
+    id: str
+    assess_ts: int
+    max_score: float
+    score: float
+    type: str
+    title: str
+    resvalues: list[dict[str, str]]
+    params: list[dict[str, str]]
+    description: str
+    duration: Decimal
 
 
 def _account(rng: Random) -> str:

@@ -19,13 +19,19 @@ _COMMANDS = {
     "status": "show what is up; exit code 1 if anything is not",
     "run": "run the pipeline against what is up; ARGS are its options (run --help lists them)",
     "replay": "publish failed events again; ARGS are the options of the replay (replay --help lists them)",
+    "preview": "show what merging two accounts would do; ARGS are its options (preview --help lists them)",
+    "history": "show an account's merges; ARGS are its options, as for the next two",
+    "verify": "judge merges after the fact",
+    "forget": "delete what the history of merges says of an account",
     "flink": "submit the job to a Flink cluster and follow it; flink stop stops it with a savepoint,\n"
     "          flink resume goes on from there, flink upgrade does both; ARGS are the pipeline's options",
     "bench": "measure the pipeline beside what Cassandra can take, on services of its own (bench --help)",
     "faults": "kill what a job on Flink runs on, on services of its own, and look for loss (faults --help)",
-    "test": "run the tests on services of their own; ARGS are pytest's",
+    "test": "run the tests on services of their own; with --fast those that need neither services nor Java;\n"
+    "          ARGS are pytest's",
 }
-_TAKE_ARGS = ("run", "replay", "flink", "bench", "faults", "test")
+_ASK = ("preview", "history", "verify", "forget")
+_TAKE_ARGS = ("run", "replay", *_ASK, "flink", "bench", "faults", "test")
 _EPILOG = """\
 environment variables:
   KAFKA_PORT      where Kafka listens on 127.0.0.1 (default 9092)
@@ -85,6 +91,10 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
             from local.run import replay
 
             return replay(settings, args)
+        case _ if command in _ASK:
+            from local.run import ask
+
+            return ask(settings, command, args)
         case "flink":
             from local.flink import flink
 
@@ -94,7 +104,7 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
 
             return bench(settings, args)
         case "faults":
-            from tests.faults.command import main as faults
+            from faults.command import main as faults
 
             return faults(settings, args)
         case "test":

@@ -13,6 +13,7 @@ from local import jars, schema, topics
 from local.console import console, step
 from local.errors import LocalError
 from local.flink_services import flink_services
+from local.go_programs import HELM, PROMTOOL
 from local.service import Service
 from local.services import services
 from local.settings import PROJECT, LocalSettings
@@ -75,8 +76,18 @@ def status(settings: LocalSettings) -> int:
 
 
 def test(settings: LocalSettings, args: Sequence[str]) -> int:
-    """Run the tests, which start the services they need; returns pytest's exit code."""
-    jars.resolve_all(settings)
+    """Run the tests, which start the services they need; returns pytest's exit code.
+
+    Args:
+        settings: says where the jars are.
+        args: pytest's, and --fast, which leaves out all tests that need services, Java or Maven.
+    """
+    if "--fast" not in args:
+        jars.resolve_all(settings)
+        if not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
+            console.print(
+                "Go is not on the PATH, so helm or promtool cannot be built: what they check is left out."
+            )
     return foreground([sys.executable, "-m", "pytest", *args])
 
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from cassandra.cluster import Session
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from local import run, schema
-from local.demo_data import EVENTS, PRIMARY_ACCOUNTS, ROWS
+from local.demo_data import EVENTS, NEXT_ATTEMPT, PREVIEWED, PRIMARY_ACCOUNTS, ROWS
+from local.next_quiz import next_quiz_table
 from local.settings import LocalSettings
 from local.topics import FAILED_TOPIC, INPUT_TOPIC, SYNC_TOPIC
+from pipeline.configuration.show import readers_of_requests
+from pipeline.operators.details import details, read_as
+from transforms.rules.changes import Change
 
 ROW_NAMES = {
     "user_content_consumption": ("courseid", "batchid", "contentid"),
     "user_enrolments": ("courseid", "batchid"),
     "user_activity_agg": ("activity_id", "context_id"),
+    "assessment_aggregator": ("content_id", "attempt_id"),
 }
 """What names a row of one account, by table."""
 
@@ -36,6 +40,7 @@ _SHOWN = {
         "issued_certificates",
     ),
     "user_activity_agg": ("aggregates", "agg_details"),
+    "assessment_aggregator": ("grand_total",),
 }
 """The columns that tell what a merge did."""
 
@@ -43,27 +48,39 @@ Rows = dict[tuple[str, ...], dict[str, Any]]
 
 
 def demo(settings: LocalSettings) -> int:
-    """Run the demo on services that are up; returns the pipeline's exit code."""
+    """Run the demo on services that are up; returns the exit code of what fails first, else that of verify."""
     console = Console()
     with schema.connect(settings) as session:
         load(session)
+        accounts = [f"--from={PREVIEWED[0]}", f"--to={PREVIEWED[1]}"]
+        console.print(f"Before the merge, ./run_local.sh preview {' '.join(accounts)}\n", markup=False)
+        exit_code = run.ask(settings, "preview", accounts)
+        if exit_code:
+            return exit_code
         before = {account: read_account(session, account) for account in PRIMARY_ACCOUNTS}
         ends = _end_offsets(settings)
         _publish(settings)
-        console.print(f"{len(EVENTS)} events are published to {INPUT_TOPIC}.")
+        console.print(f"\n{len(EVENTS)} events are published to {INPUT_TOPIC}.")
         exit_code = run.run(settings, [])
         if exit_code:
             return exit_code
+        after = {account: read_account(session, account) for account in PRIMARY_ACCOUNTS}
         for account, learner in PRIMARY_ACCOUNTS.items():
-            console.print(account_table(learner, account, before[account], read_account(session, account)))
+            console.print(account_table(learner, account, before[account], after[account]))
+    learner = NEXT_ATTEMPT["user_id"]
+    console.print(next_quiz_table(PRIMARY_ACCOUNTS[learner], after[learner]["assessment_aggregator"].values()))
+    console.print("\nAfter the merges, ./run_local.sh verify --topic\n", markup=False)
+    verdict = run.ask(settings, "verify", ["--topic"])
     requests, failed = _read(settings, SYNC_TOPIC, ends), _read(settings, FAILED_TOPIC, ends)
     console.print(requests_table(requests))
+    for action in sorted({request["edata"]["action"] for request in requests}):
+        console.print(readers_of_requests(action), highlight=False)
     console.print(failed_table(failed))
     console.print(
         f"{len(EVENTS)} events: {len(EVENTS) - len(failed)} merged, {len(failed)} failed; "
         f"{len(requests)} sync requests."
     )
-    return 0
+    return verdict
 
 
 def load(session: Session) -> None:
@@ -77,7 +94,7 @@ def load(session: Session) -> None:
 
 def read_account(session: Session, account: str) -> dict[str, Rows]:
     """All rows of an account, by table and by what names a row."""
-    courses = {row["activity_id"] for row in ROWS["user_activity_agg"]}
+    courses = sorted({row["activity_id"] for row in ROWS["user_activity_agg"]})
     found = {
         "user_content_consumption": session.execute(
             "SELECT * FROM user_content_consumption WHERE userid = %s", (account,)
@@ -85,11 +102,18 @@ def read_account(session: Session, account: str) -> dict[str, Rows]:
         "user_enrolments": session.execute("SELECT * FROM user_enrolments WHERE userid = %s", (account,)),
         "user_activity_agg": [
             row
-            for course in sorted(courses)
+            for course in courses
             for row in session.execute(
                 "SELECT * FROM user_activity_agg"
                 " WHERE activity_type = 'Course' AND activity_id = %s AND user_id = %s",
                 (course, account),
+            )
+        ],
+        "assessment_aggregator": [
+            row
+            for course in courses
+            for row in session.execute(
+                "SELECT * FROM assessment_aggregator WHERE course_id = %s AND user_id = %s", (course, account)
             )
         ],
     }
@@ -99,63 +123,50 @@ def read_account(session: Session, account: str) -> dict[str, Rows]:
     }
 
 
-def account_table(learner: str, account: str, before: dict[str, Rows], after: dict[str, Rows]) -> Table:
-    """The account's rows before and after, side by side."""
-    table = Table(title=f"{learner}: primary account {account}", title_justify="left")
-    for heading in ("row", "column", "before", "after"):
-        table.add_column(heading, overflow="fold")
+def account_table(learner: str, account: str, before: dict[str, Rows], after: dict[str, Rows]) -> RenderableType:
+    """What has changed in the account's rows, side by side."""
+    title = f"{learner}: primary account {account}"
+    table = Table(box=None, padding=(0, 2, 0, 0), title=f"\n{title}", title_justify="left")
+    table.add_column("what changed", no_wrap=True)
+    for heading in ("before", "after"):
+        table.add_column(heading)
     for name in ROW_NAMES:
-        table.add_section()
-        table.add_row(f"[bold]{name}[/bold]")
         for key in sorted(after[name]):
-            shown = " ".join(key)
-            for column in _SHOWN[name]:
-                old, new = before[name].get(key, {}).get(column), after[name][key].get(column)
-                if new is not None:
-                    style = "green" if new != old else ""
-                    table.add_row(shown, column, _value(old), Text(_value(new), style))
-                    shown = ""
-    return table
+            change = _change(name, before[name].get(key), after[name][key])
+            if change.columns:
+                table.add_row(Text(" ".join(key), "bold"))
+                for detail in details(change):
+                    old, new = read_as(detail.old), read_as(detail.new)
+                    table.add_row(Text(f"  {detail.name}"), Text(old), Text(new, "green"))
+    return table if table.rows else Text(f"\n{title} has had all of it already; nothing changes.")
+
+
+def _change(table: str, before: dict[str, Any] | None, after: dict[str, Any]) -> Change:
+    """What has changed in the columns that tell what a merge did."""
+    both = {column: ((before or {}).get(column), after.get(column)) for column in _SHOWN[table]}
+    changed = {column: (old, new) for column, (old, new) in both.items() if old != new}
+    return Change(table, key={}, copied=before is None, columns=changed, unchanged={})
 
 
 def requests_table(requests: Iterable[dict[str, Any]]) -> Table:
     """The sync requests that were published."""
-    table = Table("user", "course", "batch", title="Sync requests", title_justify="left")
-    table.add_column("mid", overflow="fold")
+    table = Table("user", "course", "batch", title="\nSync requests", title_justify="left")
     for request in requests:
         edata = request["edata"]
-        table.add_row(edata["userId"], edata["courseId"], edata["batchId"], request["mid"])
+        table.add_row(edata["userId"], edata["courseId"], edata["batchId"])
     return table
 
 
 def failed_table(failed: Iterable[dict[str, Any]]) -> Table:
-    """The failed events that were published."""
-    table = Table(title="Failed events", title_justify="left")
-    for heading in ("partition:offset", "code", "error", "event"):
-        table.add_column(heading, overflow="fold")
+    """The failed events that were published: where each was read, what is wrong, and what it was."""
+    table = Table("read at", "failed event", title="\nFailed events", title_justify="left", show_lines=True)
     for event in failed:
         source, info = event["source"], event["failInfo"]
         edata = event.get("edata") or {}
         original = event.get("rawMessage", f"{edata.get('fromAccountId')} → {edata.get('toAccountId')}")
-        table.add_row(
-            f"{source['partition']}:{source['offset']}", info["errorCode"], info["error"], Text(original)
-        )
+        told = f"{info['errorCode']}\n{info['error']}\n{original}"
+        table.add_row(f"{source['partition']}:{source['offset']}", Text(told))
     return table
-
-
-def _value(value: Any) -> str:
-    """A cell's value in short: of a date the day, of attempts and certificates their ids."""
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d}"
-    if hasattr(value, "items"):
-        return ", ".join(f"{key} {item:g}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(
-            item["identifier"] if hasattr(item, "items") else json.loads(item)["attempt_id"] for item in value
-        )
-    return str(value)
 
 
 def _publish(settings: LocalSettings) -> None:

@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 CHEMISTRY, CHEMISTRY_BATCH = "do_chemistry", "batch-chem-24"
+QUIZ = "do_quiz"
 ALGEBRA, ALGEBRA_BATCH = "do_algebra", "batch-alg-24"
 POETRY, POETRY_BATCH = "do_poetry", "batch-poet-23"
 
 PRIMARY_ACCOUNTS = {"asha-new": "Asha", "ravi-new": "Ravi", "meena-new": "Meena"}
 """The to account of each learner, and the learner's name."""
+
+PREVIEWED = "asha-school", "asha-new"
+"""The accounts of which the demo shows what a merge would do, before it merges them."""
 
 
 def _day(day: int) -> datetime:
@@ -67,6 +71,20 @@ def _attempt(attempt: str, contentid: str, day: int, score: float) -> str:
     )
 
 
+def _assessment(userid: str, attempt: str, contentid: str, day: int, score: float) -> dict[str, Any]:
+    return {
+        "user_id": userid,
+        "course_id": CHEMISTRY,
+        "batch_id": CHEMISTRY_BATCH,
+        "content_id": contentid,
+        "attempt_id": attempt,
+        "last_attempted_on": _day(day),
+        "total_score": score,
+        "total_max_score": 10.0,
+        "grand_total": f"{score:g}/10",
+    }
+
+
 def _certificate(identifier: str, day: int) -> dict[str, str]:
     return {
         "identifier": identifier,
@@ -120,7 +138,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
                 "max_score:do_quiz": 10.0,
                 "attempts_count:do_quiz": 2.0,
             },
-            agg_details=[_attempt("a1", "do_quiz", 2, 5.0), _attempt("a2", "do_quiz", 3, 8.0)],
+            agg_details=[_attempt("a1", QUIZ, 2, 5.0), _attempt("a2", QUIZ, 3, 8.0)],
         ),
         _aggregate(
             "asha-new",
@@ -132,13 +150,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
                 "max_score:do_quiz": 10.0,
                 "attempts_count:do_quiz": 1.0,
             },
-            agg_details=[_attempt("a3", "do_quiz", 9, 6.0)],
+            agg_details=[_attempt("a3", QUIZ, 9, 6.0)],
         ),
         _aggregate("ravi-old", _ALG, agg={"completedCount": 2}, aggregates={"completedCount": 2.0}),
         _aggregate("ravi-new", _CHEM, agg={"completedCount": 0}, aggregates={"completedCount": 0.0}),
         _aggregate("meena-old", _POET, agg={"completedCount": 0}),
     ],
+    "assessment_aggregator": [
+        _assessment("asha-school", "a1", QUIZ, 2, 5.0),
+        _assessment("asha-school", "a2", QUIZ, 3, 8.0),
+        _assessment("asha-new", "a3", QUIZ, 9, 6.0),
+    ],
 }
+
+NEXT_ATTEMPT = _assessment("asha-new", "a4", QUIZ, 14, 4.0)
+"""Asha's next attempt, after the merge."""
 
 
 def _event(from_account: str, to_account: str) -> bytes:

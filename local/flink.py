@@ -16,7 +16,7 @@ from local.run import pipeline_command
 from local.services import data_dir
 from local.settings import HOST, LocalSettings
 from local.topics import FAILED_TOPIC, GROUP, INPUT_TOPIC, SYNC_TOPIC
-from pipeline.flink_cluster import FlinkCluster, FlinkError, FlinkJob
+from pipeline.flink.cluster import FlinkCluster, FlinkError, FlinkJob
 
 _FOLLOW_S = 2
 

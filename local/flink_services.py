@@ -1,4 +1,4 @@
-"""A Flink session cluster and its Python workers: how each server is configured, started and asked."""
+"""A Flink cluster and its Python workers: how each server is configured, started and asked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from local import jars
+from local.flink_entry_point import entry_point
 from local.service import Service
 from local.services import CONFIG, configure, data_dir, java_program
 from local.settings import TASK_MANAGERS, LocalSettings
-from pipeline.flink_cluster import FlinkCluster, FlinkError
+from pipeline.flink.cluster import FlinkCluster, FlinkError
+from pipeline.flink.worker_pool import answers as worker_pool_answers
 
 
 def flink_services(settings: LocalSettings) -> tuple[Service, ...]:
@@ -37,11 +39,25 @@ def zookeeper(settings: LocalSettings) -> Service:
 
 def job_manager(settings: LocalSettings) -> Service:
     """The JobManager, whose port is that of Flink's REST API and dashboard."""
+    return _job_manager(settings, lambda: _prepare_job_manager(settings))
+
+
+def application(settings: LocalSettings, options: Sequence[str]) -> Service:
+    """The JobManager of a cluster that runs one job and takes no other, in place of that of a session cluster.
+
+    Args:
+        settings: where it listens.
+        options: those of Flink's entry point: the job's jar and class, dynamic properties and what else it takes.
+    """
+    return _job_manager(settings, lambda: _prepare_application(settings, options))
+
+
+def _job_manager(settings: LocalSettings, prepare: Callable[[], Sequence[str]]) -> Service:
     return _service(
         "JobManager",
         settings,
         port=settings.flink_port,
-        prepare=lambda: _prepare_job_manager(settings),
+        prepare=prepare,
         answers=lambda: _task_managers(settings) is not None,
     )
 
@@ -66,7 +82,7 @@ def worker_pool(settings: LocalSettings) -> Service:
         settings,
         port=settings.worker_pool_port,
         prepare=lambda: _prepare_worker_pool(settings),
-        answers=lambda: True,
+        answers=lambda: worker_pool_answers(settings.worker_pool_port),
     )
 
 
@@ -99,6 +115,18 @@ def _prepare_job_manager(settings: LocalSettings) -> list[str]:
     ]
 
 
+def _prepare_application(settings: LocalSettings, options: Sequence[str]) -> list[str]:
+    class_path = f"{jars.class_path(settings, 'flink')}:{entry_point(settings)}"
+    return [
+        *_flink(settings, "JobManager", heap="512m", class_path=class_path),
+        "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
+        *("--configDir", str(_configure(settings, "JobManager"))),
+        # As the operator has it: what has ended is still there to be asked how, until it is taken away.
+        "-Dexecution.shutdown-on-application-finish=false",
+        *options,
+    ]
+
+
 def _prepare_task_manager(settings: LocalSettings, name: str, port: int) -> list[str]:
     return [
         # What the sizes in the configuration add up to: the framework's and the tasks' heap.
@@ -111,19 +139,15 @@ def _prepare_task_manager(settings: LocalSettings, name: str, port: int) -> list
 
 
 def _prepare_worker_pool(settings: LocalSettings) -> list[str]:
-    return [
-        *(sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main"),
-        f"--service_port={settings.worker_pool_port}",
-        f"--container_executable={Path(sys.executable).parent / 'merge-user-courses-worker'}",
-    ]
+    return [sys.executable, "-m", "pipeline.flink.worker_pool", f"--port={settings.worker_pool_port}"]
 
 
-def _flink(settings: LocalSettings, name: str, *, heap: str) -> list[str]:
+def _flink(settings: LocalSettings, name: str, *, heap: str, class_path: str | None = None) -> list[str]:
     log = settings.logs_dir / f"{name.lower()}.log"
     return [
         *(java_program(), f"-Xmx{heap}", f"@{CONFIG / 'flink' / 'java.args'}"),
         f"-Dlog.file={log}",  # where the dashboard looks for it
-        *("-cp", jars.class_path(settings, "flink")),
+        *("-cp", class_path or jars.class_path(settings, "flink")),
     ]
 
 

@@ -12,22 +12,22 @@ _FOR_SERVERS = range(20_000, 32_768)
 it was looked for and is not listened on yet."""
 
 
-def in_use(port: int) -> bool:
+def in_use(port: int, host: str = HOST) -> bool:
     """Whether a server cannot be started on the port."""
     with socket.socket() as server:
         # Connections that a former server has left in TIME_WAIT are no obstacle.
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            server.bind((HOST, port))
+            server.bind((host, port))
         except OSError:
             return True
     return False
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = HOST) -> bool:
     """Whether a server accepts connections on the port."""
     try:
-        socket.create_connection((HOST, port), timeout=5).close()
+        socket.create_connection((host, port), timeout=5).close()
     except OSError:
         return False
     return True

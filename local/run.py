@@ -1,4 +1,4 @@
-"""The pipeline and the replay of its failed events, run against what is up."""
+"""The pipeline, the replay of its failed events and what operators ask, run against what is up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from local.commands import foreground
 from local.errors import LocalError
 from local.service import Service
-from local.services import kafka, services
+from local.services import cassandra, kafka, services
 from local.settings import HOST, LocalSettings
 
 
@@ -39,6 +39,26 @@ def replay(settings: LocalSettings, args: Sequence[str]) -> int:
     _check_up([kafka(settings)])
     address = f"--kafka_broker_servers={settings.kafka_address}"
     return foreground([sys.executable, "-m", "pipeline.replay", address, *args])
+
+
+def ask(settings: LocalSettings, command: str, args: Sequence[str]) -> int:
+    """Run one of the operators' commands, which read Cassandra, and `verify` Kafka too; returns its exit code.
+
+    Args:
+        settings: says where these are.
+        command: its name.
+        args: its options; they win over the ones from here.
+
+    Raises:
+        LocalError: if they are not up.
+    """
+    needed = [cassandra(settings)]
+    address = [f"--lms_cassandra_host={HOST}", f"--lms_cassandra_port={settings.cassandra_port}"]
+    if command == "verify":
+        needed.append(kafka(settings))
+        address.append(f"--kafka_broker_servers={settings.kafka_address}")
+    _check_up(needed)
+    return foreground([sys.executable, "-m", "pipeline", command, *address, *args])
 
 
 def _check_up(needed: Iterable[Service]) -> None:

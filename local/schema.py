@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
+from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import dict_factory
 
 from local.settings import HOST, PROJECT, LocalSettings
@@ -18,13 +19,17 @@ KEYSPACE = "sunbird_courses"
 PLATFORM_TABLES = PROJECT / "local" / "sunbird_courses.cql"
 MERGE_TABLES = PROJECT / "pipeline" / "merge_tables.cql"
 
+_ONE_REPLICA = "'replication_factor': 1"
 _PROTOCOL_VERSION = 5
 _REQUEST_TIMEOUT_S = 60
 
 
 @contextmanager
 def connect(
-    settings: LocalSettings, keyspace: str | None = KEYSPACE, client: Mapping[str, Any] | None = None
+    settings: LocalSettings,
+    keyspace: str | None = KEYSPACE,
+    client: Mapping[str, Any] | None = None,
+    hosts: Sequence[str] = (HOST,),
 ) -> Iterator[Session]:
     """A session whose rows are dicts; it finds Cassandra again soon after that was down.
 
@@ -32,15 +37,21 @@ def connect(
         settings: says where Cassandra listens.
         keyspace: what the session is on, if on any.
         client: what else the driver needs to connect, such as a login.
+        hosts: the addresses of the nodes that are used.
     """
     profile = ExecutionProfile(
-        load_balancing_policy=RoundRobinPolicy(), row_factory=dict_factory, request_timeout=_REQUEST_TIMEOUT_S
+        # Of a table on one node that is the node, and of one on three what two of them know.
+        consistency_level=ConsistencyLevel.QUORUM,
+        load_balancing_policy=WhiteListRoundRobinPolicy(hosts),
+        row_factory=dict_factory,
+        request_timeout=_REQUEST_TIMEOUT_S,
     )
     cluster = Cluster(
-        [HOST],
+        hosts,
         port=settings.cassandra_port,
         protocol_version=_PROTOCOL_VERSION,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        control_connection_timeout=_REQUEST_TIMEOUT_S,
         reconnection_policy=ConstantReconnectionPolicy(delay=0.5, max_attempts=None),
         # Else each batch waits for a delayed ACK.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -52,17 +63,23 @@ def connect(
         cluster.shutdown()
 
 
-def create(settings: LocalSettings) -> None:
-    """Create what is missing of the keyspace and the tables, the platform's and ours."""
+def create(settings: LocalSettings, replicas: int = 1) -> None:
+    """Create what is missing of the keyspace and all tables; each row is on so many nodes."""
     with connect(settings, keyspace=None) as session:
-        apply(session, KEYSPACE)
+        apply(session, KEYSPACE, replicas)
 
 
-def apply(session: Session, keyspace: str) -> None:
-    """Create what is missing of a keyspace of any name; the session is on it then."""
-    _execute(session, PLATFORM_TABLES.read_text().replace(KEYSPACE, keyspace))
+def apply(session: Session, keyspace: str, replicas: int = 1) -> None:
+    """Create what is missing of a keyspace of any name, each row on so many nodes; the session is on it then."""
+    tables = PLATFORM_TABLES.read_text().replace(_ONE_REPLICA, f"'replication_factor': {replicas}")
+    _execute(session, tables.replace(KEYSPACE, keyspace))
     session.set_keyspace(keyspace)
-    _execute(session, MERGE_TABLES.read_text().replace(KEYSPACE, keyspace))
+    apply_merge_tables(session)
+
+
+def apply_merge_tables(session: Session) -> None:
+    """Create what is missing of our own tables, in the keyspace that the session is on."""
+    _execute(session, MERGE_TABLES.read_text())
 
 
 def _execute(session: Session, cql: str) -> None:

@@ -33,6 +33,7 @@ class Service:
     Attributes:
         name: what the user calls it.
         port: where it listens.
+        host: the loopback address on which it listens.
         port_variable: the environment variable that sets the port.
         log: the file with all its output since it was started last.
     """
@@ -46,6 +47,7 @@ class Service:
         port_variable: str,
         prepare: Callable[[], Sequence[str]],
         answers: Callable[[], bool],
+        host: str = HOST,
     ) -> None:
         """Describe the server; nothing is started.
 
@@ -56,8 +58,10 @@ class Service:
             port_variable: the environment variable that sets the port.
             prepare: writes its configuration and returns the command that starts it.
             answers: says whether it does its work, given that the port is open.
+            host: the loopback address on which it listens.
         """
         self.name = name
+        self.host = host
         self.port = port
         self.port_variable = port_variable
         self.log = settings.logs_dir / f"{name.lower()}.log"
@@ -69,7 +73,7 @@ class Service:
     @property
     def address(self) -> str:
         """Where clients reach it."""
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -87,7 +91,7 @@ class Service:
 
     def is_ready(self) -> bool:
         """Whether it answers."""
-        return self.is_running() and ports.answers(self.port) and self._answers()
+        return self.is_running() and ports.answers(self.port, self.host) and self._answers()
 
     def check_port(self) -> None:
         """Make sure that it listens on its port, or can.
@@ -103,7 +107,7 @@ class Service:
                     "or stop it first with ./run_local.sh down."
                 )
                 raise LocalError(msg)
-        elif ports.in_use(self.port):
+        elif ports.in_use(self.port, self.host):
             msg = (
                 f"Port {self.port} for {self.name} is in use by another program; "
                 f"stop that, or set {self.port_variable} to a free port."
@@ -174,6 +178,15 @@ class Service:
         self._signal(signal.SIGKILL)
         self._wait_gone(_STOP_GRACE_S)
         self._pid_file.unlink(missing_ok=True)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop its process for a while, as SIGSTOP does: connections stay open, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
 
     def _recorded(self) -> tuple[int, int] | tuple[None, None]:
         """The pid and the port in the pid file; neither, if it is just being written."""

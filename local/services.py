@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -17,7 +18,7 @@ from kafka.errors import KafkaError
 from local import jars, ports, schema
 from local.errors import LocalError
 from local.service import Service
-from local.settings import PROJECT, LocalSettings
+from local.settings import HOST, PROJECT, LocalSettings
 
 CONFIG = PROJECT / "local" / "config"
 _KAFKA_LOG_DATES = (
@@ -25,6 +26,30 @@ _KAFKA_LOG_DATES = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
 )
 _KAFKA_CLUSTER_ID = "MergeUserCoursesLocalA"
+_NODE_OF_SEVERAL = (
+    "-Xmx600m",
+    # It waits for its neighbours, and tells them of itself.
+    "-Dcassandra.ring_delay_ms=4000",
+    "-Dcassandra.skip_wait_for_gossip_to_settle=2",
+)
+"""Options of java of a node that is not alone, which win over those of cassandra-java.args."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Cassandra node is among others.
+
+    Attributes:
+        name: what the user calls it.
+        host: the loopback address on which it listens.
+        token: the end of its range of the ring.
+        storage_port: where the nodes talk to each other, the same for all; None for a node that is alone.
+    """
+
+    name: str
+    host: str
+    token: int
+    storage_port: int | None
 
 
 def services(settings: LocalSettings) -> tuple[Service, Service]:
@@ -55,6 +80,8 @@ def cassandra(
     options: Sequence[str] = (),
     more: Sequence[str] = (),
     client: Mapping[str, Any] | None = None,
+    place: Place | None = None,
+    pom: str = "cassandra",
 ) -> Service:
     """A Cassandra node.
 
@@ -63,15 +90,53 @@ def cassandra(
         options: more options of java.
         more: more lines of its configuration.
         client: what a client needs to connect then, such as a login.
+        place: its place among several nodes, if it is not alone.
+        pom: names the jars that it runs on.
     """
+    place = place or Place("Cassandra", HOST, 0, None)
     return Service(
-        "Cassandra",
+        place.name,
         settings,
         port=settings.cassandra_port,
         port_variable="CASSANDRA_PORT",
-        prepare=lambda: _prepare_cassandra(settings, options, more),
-        answers=lambda: _cassandra_answers(settings, client),
+        prepare=lambda: _prepare_cassandra(settings, place, options, more, pom),
+        answers=lambda: _cassandra_answers(settings, place.host, client),
+        host=place.host,
     )
+
+
+def cassandra_nodes(
+    settings: LocalSettings, count: int, options: Sequence[str] = (), *, in_data_centres: bool = False
+) -> tuple[Service, ...]:
+    """A Cassandra cluster: one node, or Cassandra-1 on 127.0.0.1, Cassandra-2 on 127.0.0.2 and so on.
+
+    Several are to be started one after the other, each when the one before answers.
+
+    Args:
+        settings: says where they listen and where their data is.
+        count: how many.
+        options: more options of java.
+        in_data_centres: whether each is in a data centre of its own: 0 on 127.0.0.1, 1 on 127.1.0.1 and so on.
+    """
+    if count == 1:
+        return (cassandra(settings, options),)
+    (storage_port,) = ports.free_ports(1)
+    address = "127.{}.0.1" if in_data_centres else "127.0.0.{}"
+    places = [
+        Place(
+            f"Cassandra-{i + 1}",
+            address.format(i if in_data_centres else i + 1),
+            -(2**63) + i * 2**64 // count,
+            storage_port,
+        )
+        for i in range(count)
+    ]
+    options = (*_NODE_OF_SEVERAL, *options)
+    lines = ["auto_bootstrap: false"]
+    if in_data_centres:
+        # It takes the second number of an address for the data centre.
+        lines.append("endpoint_snitch: RackInferringSnitch")
+    return tuple(cassandra(settings, options, lines, place=place) for place in places)
 
 
 def _prepare_kafka(settings: LocalSettings, more: Sequence[str]) -> list[str]:
@@ -96,11 +161,17 @@ def _prepare_kafka(settings: LocalSettings, more: Sequence[str]) -> list[str]:
     return [*java, "kafka.Kafka", str(properties)]
 
 
-def _prepare_cassandra(settings: LocalSettings, options: Sequence[str], more: Sequence[str]) -> list[str]:
-    data = data_dir(settings, "cassandra")
-    (storage_port,) = ports.free_ports(1)
-    ports_of_it = {"port": settings.cassandra_port, "storage_port": storage_port}
-    yaml = configure(settings, "cassandra.yaml", ports_of_it, more=more)
+def _prepare_cassandra(
+    settings: LocalSettings, place: Place, options: Sequence[str], more: Sequence[str], pom: str
+) -> list[str]:
+    data = data_dir(settings, place.name.lower())
+    values = {
+        "host": place.host,
+        "port": settings.cassandra_port,
+        "storage_port": place.storage_port or ports.free_ports(1)[0],
+        "token": place.token,
+    }
+    yaml = configure(settings, "cassandra.yaml", values, to=f"{place.name.lower()}.yaml", more=more)
     return [
         java_program(),
         f"@{CONFIG / 'cassandra-java.args'}",
@@ -108,7 +179,7 @@ def _prepare_cassandra(settings: LocalSettings, options: Sequence[str], more: Se
         f"-Dcassandra.storagedir={data}",
         f"-Dlogback.configurationFile={CONFIG / 'cassandra-logback.xml'}",
         *options,
-        *("-cp", jars.class_path(settings, "cassandra")),
+        *("-cp", jars.class_path(settings, pom)),
         "org.apache.cassandra.service.CassandraDaemon",
     ]
 
@@ -126,9 +197,9 @@ def _kafka_answers(settings: LocalSettings, client: Mapping[str, Any]) -> bool:
         admin.close()
 
 
-def _cassandra_answers(settings: LocalSettings, client: Mapping[str, Any] | None) -> bool:
+def _cassandra_answers(settings: LocalSettings, host: str, client: Mapping[str, Any] | None) -> bool:
     try:
-        with schema.connect(settings, "system", client) as session:
+        with schema.connect(settings, "system", client, hosts=[host]) as session:
             session.execute("SELECT key FROM local")
     except (NoHostAvailable, DriverException):
         return False

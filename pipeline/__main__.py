@@ -2,53 +2,50 @@
 
 from __future__ import annotations
 
-import os
+import difflib
 import sys
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from pipeline.errors import ConfigError
-from pipeline.flink_cluster import FlinkError
-from pipeline.logs import configure_logging
-from transforms.credentials import CredentialsError
+from pipeline.commands import COMMANDS, run_without_its_name
+from pipeline.configuration.errors import ConfigError, ServiceError
+from pipeline.flink.cluster import FlinkError
+from pipeline.kafka.errors import GroupInUseError
+from transforms.logs import begin_logging
+from transforms.store.credentials import CredentialsError
 
 
-def main() -> int:
-    """Run the job.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: its name, and its options; without a name, `run` is meant. None for those of the process.
 
     Returns:
-        the process's exit code: 0 done, 1 the Flink cluster does not answer or does not take the job, 2 wrong
-        configuration, 130 interrupted.
+        the process's exit code: 0 done, 1 Flink, Kafka or Cassandra does not answer, Flink does not take the job,
+        or somebody else merges for the group of a local run, 2 wrong configuration, 130 interrupted.
     """
-    configure_logging()
-    # Only now: Beam logs while it is imported.
-    from pipeline.settings import print_config, read_configuration
-
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    command: Callable[[Sequence[str]], int] = run_without_its_name
+    options = list(sys.argv[1:] if argv is None else argv)
+    if options and not options[0].startswith("-"):
+        name = options.pop(0)
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            advice = f"did you mean {near[0]}?" if near else f"give one of {', '.join(COMMANDS)}."
+            console.print(f"{name!r} is not a command: {advice}", style="red", markup=False)
+            return 2
+        command = COMMANDS[name].main
+    begin_logging()
     try:
-        configuration = read_configuration(sys.argv[1:], os.environ)
-        if configuration.command_line.print_config:
-            print_config(configuration, Console())
-            configuration.settings()
-            return 0
-        settings = configuration.settings()
-        if configuration.command_line.on_flink:
-            from pipeline.submit import submit
-
-            submit(settings, console)
-        else:
-            from pipeline.garbage import collect_seldom
-            from pipeline.run import run_backlog
-
-            collect_seldom()
-            Console(highlight=False).print(run_backlog(settings, console).table())
-    except (ConfigError, CredentialsError, FlinkError) as e:
+        return command(options)
+    except (ConfigError, CredentialsError, FlinkError, GroupInUseError) as e:
         console.print(str(e), style="red", markup=False)
-        return 1 if isinstance(e, FlinkError) else 2
+        return 1 if isinstance(e, (ServiceError, FlinkError, GroupInUseError)) else 2
     except KeyboardInterrupt:
         console.print("Interrupted; what was not committed is merged by the next run.")
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ _NEW_OBJECTS = 50_000
 """Some 20 merges at once have 10,000 objects, none of which is garbage while they run; Python's default is 700."""
 
 
-def collect_seldom() -> None:
-    """Leave out of collections all that is there by now, and collect less often.
+def reduce_garbage_collection() -> None:
+    """Exempt everything that exists now from garbage collection, and collect less often.
 
     Rows are freed without it, since they are in no cycles. To be called once everything is imported.
     """

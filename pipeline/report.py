@@ -9,7 +9,7 @@ from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 from rich.table import Table
 
-from transforms.metrics import FOLLOW_UPS, NAMESPACE, TOTAL_EVENTS
+from transforms.metrics import FOLLOW_UPS, MERGE_LATENCY_BUCKETS, NAMESPACE, TOTAL_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,14 @@ class RunMetrics:
         """The metrics of a finished pipeline."""
         metrics = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
         return cls(
-            Counter({m.key.metric.name: m.result for m in metrics["counters"]}),
+            Counter(
+                {
+                    m.key.metric.name: m.result
+                    for m in metrics["counters"]
+                    # The distribution says the same here.
+                    if not m.key.metric.name.startswith(MERGE_LATENCY_BUCKETS)
+                }
+            ),
             {
                 m.key.metric.name: Spread(m.result.count, m.result.sum, m.result.min, m.result.max)
                 for m in metrics["distributions"]

@@ -3,21 +3,67 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
-from cassandra.cluster import Session
+from cassandra.cluster import Cluster, Session
 
+from faults.cluster import LocalCluster, running_cluster
+from faults.keyspaces import Keyspace, MakeKeyspace
 from local import jars, ports, schema, services, topics
 from local.errors import LocalError
+from local.go_programs import HELM, PROMTOOL
 from local.sandbox import sandbox
 from local.service import Service
 from local.settings import FLINK_PORTS, LocalSettings, read_settings
-from tests.flink.cluster import LocalCluster, running_cluster
-from tests.keyspaces import Keyspace, MakeKeyspace
+
+_GO_PROGRAMS = {"helm": HELM, "promtool": PROMTOOL}
+_SLOW = {"settings", "maven", "browser", *_GO_PROGRAMS}
+"""The fixtures behind all that needs services, Java, Maven, Go or a browser; a fast test asks for none."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out all tests that need services, Java or Maven")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        os.environ["JAVA_HOME"] = os.devnull  # so that a test that runs Java or Maven all the same is seen
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    unwanted = set(_SLOW) if config.getoption("--fast") else set()
+    settings = read_settings(os.environ)
+    # `test` says so.
+    unwanted |= {name for name, program in _GO_PROGRAMS.items() if not program.is_available(settings)}
+    left_out = [item for item in items if isinstance(item, pytest.Function) and unwanted & {*item.fixturenames}]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        ids = {id(item) for item in left_out}
+        items[:] = [item for item in items if id(item) not in ids]
+
+
+@pytest.fixture(scope="session")
+def maven() -> LocalSettings:
+    """Where jars are that Maven resolves; for tests that need jars or Java, and no services."""
+    return read_settings(os.environ)
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The program; where there is no Go to build it, tests that ask for it are left out."""
+    return HELM.build(read_settings(os.environ))
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """The program, as helm."""
+    return PROMTOOL.build(read_settings(os.environ))
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +95,18 @@ def cassandra_service(settings: LocalSettings) -> Iterator[Service]:
     with service.running():
         schema.create(settings)
         yield service
+        _close_sessions()
+
+
+def _close_sessions() -> None:
+    """Close the sessions of the jobs that ran in this process, before what they ask ends.
+
+    In production a process has one job, and its session ends with it: Beam never closes what it shares there.
+    """
+    # Not isinstance(), which a weak proxy of an object that is gone raises an error at.
+    for cluster in [found for found in gc.get_objects() if type(found) is Cluster]:
+        if not cluster.is_shutdown:
+            cluster.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +117,20 @@ def cassandra_session(settings: LocalSettings, cassandra_service: Service) -> It
         yield session
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_keyspace(settings: LocalSettings, cassandra_service: Service) -> Iterator[MakeKeyspace]:
-    """Makes keyspaces, each with all tables and a session of its own."""
-    with ExitStack() as sessions:
+    """Makes keyspaces, each with all tables and a session of its own, which go with the tests of a module.
+
+    Whatever connects to Cassandra reads the whole schema, and hears of each table that is made: what is kept costs
+    all that comes later. These sessions read no schema at all.
+    """
+    with ExitStack() as made:
 
         def make(name: str | None = None) -> Keyspace:
             name = name or f"t{uuid.uuid4().hex[:12]}"
-            session = sessions.enter_context(schema.connect(settings, keyspace=None))
+            client = {"schema_metadata_enabled": False}
+            session = made.enter_context(schema.connect(settings, keyspace=None, client=client))
+            made.callback(session.execute, f"DROP KEYSPACE IF EXISTS {name}")
             schema.apply(session, name)
             return Keyspace(session, settings.cassandra_port)
 

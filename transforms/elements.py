@@ -40,6 +40,7 @@ class MergeEvent:
             event of the producer.
         source: the record that carried it.
         original: the record's value as it was read, so that a failed event carries every field untouched.
+        replayed: whether a replay has published it.
     """
 
     from_account: str
@@ -49,6 +50,7 @@ class MergeEvent:
     path: tuple[str, ...]
     source: Source
     original: bytes
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,13 @@ class TableMerge:
 
     Attributes:
         event: the event.
-        table: which of the three, by what it holds: `content_consumption`, `user_enrolments` or
-            `user_activity_agg`.
-        enrolments: (courseid, batchid) of every enrolment that the to account now has; empty from the other two.
+        table: its name in transforms.table_merges.
+        enrolments: (courseid, batchid) of every enrolment that the to account now has; empty but from
+            `user_enrolments`.
         started_ms: when the merge of this table began, in ms since the epoch.
         ended_ms: when it was written, in ms since the epoch.
+        rows_read: rows read from Cassandra.
+        rows_written: rows written, ledger rows included.
     """
 
     event: MergeEvent
@@ -86,6 +90,8 @@ class TableMerge:
     enrolments: tuple[tuple[str, str], ...]
     started_ms: float
     ended_ms: float
+    rows_read: int = 0
+    rows_written: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +102,43 @@ class TableFailure:
         event: the event.
         table: as in TableMerge.
         error: one sentence that says why.
+        started_ms: as in TableMerge.
+        ended_ms: when it was given up, in ms since the epoch.
     """
 
     event: MergeEvent
     table: str
     error: str
+    started_ms: float = 0
+    ended_ms: float = 0
 
 
 @dataclass(frozen=True, slots=True)
-class MergedEvent:
-    """An event of which all three tables are merged.
+class JoinedEvent:
+    """An event of which all tables are merged, or have failed.
 
     Attributes:
         event: the event.
         enrolments: (courseid, batchid) of every enrolment that the to account now has.
+        rows: of each table that is merged its name, the rows read and the rows written.
+        started_ms: when the merge of its first table began, in ms since the epoch.
+        ended_ms: when its last table was written, in ms since the epoch.
+        error: a sentence for each table that has failed; empty where all are merged.
     """
 
     event: MergeEvent
     enrolments: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, int, int], ...] = ()
+    started_ms: float = 0
+    ended_ms: float = 0
+    error: str = ""
+
+    @property
+    def ms(self) -> float:
+        """From the begin of its first table to the end of its last, in ms."""
+        return self.ended_ms - self.started_ms
+
+    @property
+    def source(self) -> Source:
+        """The record that carried the event."""
+        return self.event.source

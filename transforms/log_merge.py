@@ -10,12 +10,12 @@ from apache_beam.coders import BooleanCoder
 from apache_beam.pvalue import DoOutputsTuple, PCollection, TaggedOutput
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from transforms.account_fn import AccountFn, Outcome
+from transforms.dofns.account_fn import AccountFn, Merging, Outcome
+from transforms.dofns.outputs import declare_types
 from transforms.elements import FailedEvent, MergeEvent
-from transforms.failures import DATA_ERROR, FAILED
-from transforms.outputs import declare_types
-from transforms.plans import Plans
+from transforms.format_failed_events import DATA_ERROR, FAILED
 from transforms.settings import CassandraSettings, MergeSettings
+from transforms.store.merge_log import MergeLog
 
 # Never written: declaring state makes every runner partition the events by to account and keep those of one
 # account on one worker, in order; the merges, which run in the same stage, inherit both.
@@ -34,17 +34,18 @@ class LogMergeFn(AccountFn[MergeEvent, None]):
         """Put the event in its to account's lane."""
         super().process(element, timestamp)
 
-    async def work(self, plans: Plans, item: MergeEvent) -> None:
+    async def work(self, merging: Merging, item: MergeEvent) -> None:
         """Write the row, unless the ledger is off or a follow-up's row is there already.
 
         A follow-up leaves the row of the original event alone: the mids of later follow-ups are derived from
         the row's, and must not differ from one repeat to the next.
         """
-        if not self._merge.merge_ledger:
+        if not merging.merge_ledger:
             return
-        if item.path and await plans.tables.is_logged(item.from_account, item.to_account):
+        log = await merging.store.table(MergeLog)
+        if item.path and await log.has(item.from_account, item.to_account):
             return
-        await plans.tables.write_merge_log(item.from_account, item.to_account, item.mid)
+        await log.write(item.from_account, item.to_account, item.mid)
 
     def outputs(self, outcome: Outcome[MergeEvent, None]) -> Iterator[tuple[str, MergeEvent] | TaggedOutput]:
         """The event, keyed as it came, or its failure tagged `failed`."""

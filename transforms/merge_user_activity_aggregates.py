@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from transforms.elements import MergeEvent
-from transforms.merge_table import MergeTable, MergeTableFn, TableChange
-from transforms.plans import Plans
+from collections.abc import AsyncIterator
+from functools import partial
 
-
-class MergeUserActivityAggregatesFn(MergeTableFn):
-    """Merges per-course aggregates (transforms.rules.activity_aggregates); elements as of MergeTable."""
-
-    table = "user_activity_agg"
-
-    async def work(self, plans: Plans, item: MergeEvent) -> TableChange:
-        """Merge one event's rows and write them."""
-        writes, rows_read = await plans.user_activity_agg(item.from_account, item.to_account)
-        await plans.tables.write_activity_aggregates(writes)
-        return TableChange(rows_read, len(writes))
+from transforms.dofns.account_fn import Merging
+from transforms.dofns.merge_table import MergeTable, PlannedPart
+from transforms.rules.activity_aggregates import merge_user_activity_aggregates
+from transforms.store.activity_aggregates import ActivityAggregates
+from transforms.store.changes import changes_of
+from transforms.store.user_enrolments import UserEnrolments
+from transforms.store.values import now_ms
 
 
 class MergeUserActivityAggregates(MergeTable):
     """Merges user_activity_agg, for every course that the from account is enrolled in."""
 
-    fn = MergeUserActivityAggregatesFn
+    table = "user_activity_agg"
+    stored = (ActivityAggregates, UserEnrolments)
+
+    @staticmethod
+    async def plan(merging: Merging, from_account: str, to_account: str, mid: str) -> AsyncIterator[PlannedPart]:
+        """What merging two accounts' rows takes (MergeTable.plan)."""
+        enrolments = await merging.store.table(UserEnrolments)
+        aggregates = await merging.store.table(ActivityAggregates)
+        courses = sorted({courseid for courseid, _ in await enrolments.enrolled_in(from_account)})
+        from_rows, to_rows = await aggregates.rows(from_account, to_account, courses)
+        writes = merge_user_activity_aggregates(to_account, from_rows, to_rows, now=now_ms())
+        yield PlannedPart(
+            rows_read=len(from_rows) + len(to_rows),
+            rows_to_write=len(writes),
+            write=partial(aggregates.write, writes),
+            changes=partial(changes_of, aggregates.table, aggregates.columns, writes, to_rows),
+        )

@@ -55,21 +55,33 @@ def follow_up_event(event: MergeEvent, follow_up: FollowUp, now_ms: int) -> dict
         follow_up: where that account had been merged into before.
         now_ms: the time of the event, in ms since the epoch.
     """
+    return merge_event(event.to_account, follow_up.into_account, follow_up.mid, now_ms, list(follow_up.path))
+
+
+def merge_event(
+    from_account: str, into_account: str, mid: str, now_ms: int, path: list[str] | None = None
+) -> dict[str, Any]:
+    """A merge event of the job's own.
+
+    Args:
+        from_account: the account to merge.
+        into_account: the account to merge it into.
+        mid: its message id.
+        now_ms: the time of the event, in ms since the epoch.
+        path: the accounts that a follow-up has passed; None for what is none.
+    """
     return {
         "eid": "BE_JOB_REQUEST",
         "ets": now_ms,
-        "mid": follow_up.mid,
+        "mid": mid,
         "actor": {"id": "Merge User Courses and Cert", "type": "System"},
         "context": _CONTEXT,
-        "object": {
-            "type": "MergeUserCoursesAndCert",
-            "id": f"{event.to_account}_{follow_up.into_account}",
-        },
+        "object": {"type": "MergeUserCoursesAndCert", "id": f"{from_account}_{into_account}"},
         "edata": {
             "action": ACTION,
-            "fromAccountId": event.to_account,
-            "toAccountId": follow_up.into_account,
-            "path": list(follow_up.path),
+            "fromAccountId": from_account,
+            "toAccountId": into_account,
+            **({} if path is None else {"path": path}),
             "iteration": 1,
         },
     }

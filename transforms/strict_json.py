@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it, and only what can be written back: the one place that reads a message's JSON."""
+"""JSON as RFC 8259 has it, and only what can be written back: the one place that reads and writes messages."""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ def read_json(message: bytes) -> Any:
         raise ValueError(msg) from e
 
 
+def write_json(value: Any) -> bytes:
+    """Write a message: UTF-8, compact, text unescaped, so that no letter takes more bytes than it had.
+
+    JSON can escape half of a surrogate pair, which UTF-8 cannot hold: only that is escaped again.
+
+    Raises:
+        RecursionError: if it is nested almost too deeply.
+    """
+    return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
+
+
 def _refuse(name: str) -> NoReturn:
     msg = f"{name} is not a JSON value"
     raise ValueError(msg)
@@ -37,3 +48,5 @@ def _finite(digits: str) -> float:
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 """Made once: json.loads makes another each time that it is given a function."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaTimeoutError
 
-from pipeline.errors import ConfigError
-from pipeline.kafka_clients import connecting, python_client
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.settings import KafkaSettings
+from pipeline.kafka.clients import connecting, consumer_to_look_at
+from pipeline.kafka.reading import TIMEOUT_MS, records_up_to
 from pipeline.replay.selection import milliseconds
-from pipeline.settings import KafkaSettings
-
-_TIMEOUT_MS = 30_000
-_POLL_MS = 1_000
-_STALLED_S = 60
 
 
 class FailedTopic:
@@ -47,11 +42,11 @@ class FailedTopic:
         ]
         consumer.assign(partitions)
         self._consumer = consumer
-        self._ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=_TIMEOUT_MS)
-        starts: dict[TopicPartition, int] = consumer.beginning_offsets(partitions, timeout_ms=_TIMEOUT_MS)
+        self._ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=TIMEOUT_MS)
+        starts: dict[TopicPartition, int] = consumer.beginning_offsets(partitions, timeout_ms=TIMEOUT_MS)
         if since is not None:
             found = consumer.offsets_for_times(
-                dict.fromkeys(partitions, milliseconds(since)), timeout_ms=_TIMEOUT_MS
+                dict.fromkeys(partitions, milliseconds(since)), timeout_ms=TIMEOUT_MS
             )
             starts = {p: self._ends[p] if found[p] is None else found[p].offset for p in partitions}
         for partition, start in starts.items():
@@ -65,37 +60,18 @@ class FailedTopic:
         Raises:
             KafkaError: if the brokers stop answering, or refuse.
         """
-        positions = self._positions()
-        moved = time.monotonic()
-        while any(positions[partition] < end for partition, end in self._ends.items()):
-            for partition, polled in self._consumer.poll(timeout_ms=_POLL_MS).items():
-                yield from (record for record in polled if record.offset < self._ends[partition])
-            before, positions = positions, self._positions()
-            if positions != before:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > _STALLED_S:
-                msg = f"nothing could be read for {_STALLED_S} s"
-                raise KafkaTimeoutError(msg)
-
-    def _positions(self) -> dict[TopicPartition, int]:
-        return {partition: self._consumer.position(partition, timeout_ms=_TIMEOUT_MS) for partition in self._ends}
+        yield from records_up_to(self._consumer, self._ends)
 
 
 @contextmanager
 def open_failed_topic(kafka: KafkaSettings, since: datetime | None) -> Iterator[FailedTopic]:
-    """Connect to the brokers; no group is needed, since nothing is kept of what was read.
+    """Connect to the brokers.
 
     Raises:
         ConfigError: if they cannot be reached, or lack a topic.
     """
     with connecting(kafka):
-        consumer = KafkaConsumer(
-            **python_client(kafka),
-            allow_auto_create_topics=False,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
+        consumer = consumer_to_look_at(kafka)
         try:
             topic = FailedTopic(consumer, kafka, since)
         except BaseException:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from pipeline.options import CommandLine, Parser, add_options, given_variables, no_such_option, refusals
+from pipeline.configuration.options import Page, Parser
+from pipeline.configuration.tools import read_tool, tool_parser
+from pipeline.configuration.variables import JOB_ENV, VARIABLES, KafkaSettings, per_second
 from pipeline.replay.selection import Selection
-from pipeline.settings import KafkaSettings, find_values, kafka_settings
-from pipeline.variables import JOB_ENV, VARIABLES
-from transforms.failures import DATA_ERROR, INVALID_EVENT
+from transforms.format_failed_events import DATA_ERROR, INVALID_EVENT
+from transforms.variables import fill
 
 ALL = "all"
 
@@ -45,10 +46,12 @@ examples:
     %(prog)s --config_file=job.conf --since=2h --dry_run
   replay it:
     %(prog)s --config_file=job.conf --since=2h
+  replay all that failed, ten events a second:
+    %(prog)s --config_file=job.conf --rate=10
   replay all that concerns one account, whatever was wrong with it:
     %(prog)s --config_file=job.conf --error_code=all --account=191e6b5a-8581-46bd-b779-b3b534984649
 
-exit codes: 0 done, 1 some could not be published (run it again), 2 wrong configuration, 130 interrupted"""
+exit codes: 0 done, 1 some could not be published (it says what to do), 2 wrong configuration, 130 interrupted"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,14 @@ class ReplayOptions:
         selection: which failed events.
         dry_run: whether they are only shown.
         merge_ledger: whether the job counts each view once; without it a replay may count views again.
+        per_second: how many events are published in a second, at most; None for as many as can be.
     """
 
     kafka: KafkaSettings
     selection: Selection
     dry_run: bool
     merge_ledger: bool
+    per_second: float | None
 
 
 def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> ReplayOptions:
@@ -79,9 +84,8 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
     Raises:
         ConfigError: with a sentence for everything that is wrong.
     """
-    parser = _parser()
-    given, not_understood = parser.parse_known_args(argv)
-    problems = refusals(not_understood, lambda option: _advice(option, parser))
+    given, configuration = read_tool(_parser(), _VARIABLES, "a replay", argv, environ)
+    problems: list[str] = []
 
     def parse(option: str, text: str | None, parse_text: Callable[[str], _T]) -> _T | None:
         try:
@@ -91,26 +95,17 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
             return None
 
     since, until = (
-        parse(name, getattr(given, name), lambda text: _time(text, now)) for name in ("since", "until")
+        parse(name, getattr(given, name), lambda text: moment(text, now)) for name in ("since", "until")
     )
     if since and until and since >= until:
         problems.append(f"--since {given.since} is not before --until {given.until}: exchange them.")
     codes = [parse("error_code", code, _error_code) for code in given.error_code or [DATA_ERROR]]
+    pace = parse("rate", given.rate, per_second)
     accounts = [parse("account", account, _account) for account in given.account or []]
-    configuration = find_values(
-        CommandLine(
-            given=given_variables(given, _VARIABLES),
-            config_file=given.config_file,
-            print_config=False,
-            beam_args=(),
-            on_flink=False,
-            problems=tuple(problems),
-        ),
-        environ,
-    )
-    parsed = configuration.parse(_VARIABLES, configuration.problems_of_kafka())
+    configuration = dataclasses.replace(configuration, problems=(*configuration.problems, *problems))
+    parsed = configuration.parse(_VARIABLES)
     return ReplayOptions(
-        kafka=kafka_settings(parsed),
+        kafka=fill(KafkaSettings, parsed),
         selection=Selection(
             error_codes=None if ALL in codes else frozenset(filter(None, codes)),
             accounts=frozenset(filter(None, accounts)),
@@ -119,18 +114,12 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
         ),
         dry_run=given.dry_run,
         merge_ledger=parsed["merge_ledger"],
+        per_second=pace,
     )
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        prog="merge-user-courses-replay",
-        usage="%(prog)s [OPTION ...]",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = tool_parser(Page("merge-user-courses replay", _DESCRIPTION, _EPILOG))
     group = parser.add_argument_group("Replay")
     group.add_argument(
         "--dry_run", action="store_true", help="show the events that would be published, and publish nothing"
@@ -156,19 +145,17 @@ def _parser() -> Parser:
         action="append",
         help="only events that merge this account, or into it; may be given again",
     )
-    group = parser.add_argument_group("Job")
-    group.add_argument("--config_file", metavar="FILE", help="a HOCON file with the config keys named here")
-    add_options(group, _VARIABLES)
+    group.add_argument(
+        "--rate",
+        metavar="EVENTS",
+        help="publish no more events than this in a second, so that what comes from the platform is merged beside "
+        "them; default: as fast as the brokers take them",
+    )
     return parser
 
 
-def _advice(option: str, parser: Parser) -> str:
-    if option in {f"--{variable.option}" for variable in VARIABLES}:
-        return f"{option} is an option of the job that a replay has no use for: leave it out."
-    return no_such_option(option, parser.options)
-
-
-def _time(text: str, now: datetime) -> datetime:
+def moment(text: str, now: datetime) -> datetime:
+    """A time as an option gives it: a duration before now, or in ISO 8601 with a zone; raises ValueError."""
     if duration := re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip()):
         try:
             return now - timedelta(**{_UNITS[duration[2]]: int(duration[1])})

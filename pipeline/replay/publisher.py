@@ -10,14 +10,13 @@ from threading import Condition
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from pipeline.kafka_clients import connecting, python_client
+from pipeline.configuration.settings import KafkaSettings
+from pipeline.kafka.clients import connecting, python_client
 from pipeline.replay.selection import FailedRecord
-from pipeline.settings import KafkaSettings
-
-REPLAYED_FROM = "replayed-from"
-"""The header of a replayed event: `topic-partition-offset` of the failed event it was made of."""
+from transforms.parse_merge_event import REPLAYED_FROM
 
 _CLOSE_S = 10
+_LARGEST_REQUEST_BYTES = 104_857_600
 
 
 class Publisher:
@@ -38,7 +37,7 @@ class Publisher:
         self.error: BaseException | None = None
 
     def publish(self, failed: FailedRecord) -> None:
-        """Send the original; without a key, as the platform's producer does."""
+        """Send the original of a failed event; without a key, as the platform's producer does."""
         with self._settled:
             self.open += 1
         try:
@@ -83,6 +82,13 @@ class Publisher:
 
 @contextmanager
 def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
+    """A publisher, as open_producer."""
+    with open_producer(kafka) as producer:
+        yield Publisher(producer, kafka.input_topic)
+
+
+@contextmanager
+def open_producer(kafka: KafkaSettings) -> Iterator[KafkaProducer]:
     """Connect to the brokers; at the end, what is still open is waited for a short time only.
 
     Raises:
@@ -97,8 +103,10 @@ def open_publisher(kafka: KafkaSettings) -> Iterator[Publisher]:
             # An idempotent producer gives up everything as soon as the broker refuses one record. What a retry
             # doubles is merged once.
             enable_idempotence=False,
+            # What the input topic takes is for the broker to say.
+            max_request_size=_LARGEST_REQUEST_BYTES,
         )
     try:
-        yield Publisher(producer, kafka.input_topic)
+        yield producer
     finally:
         producer.close(timeout=_CLOSE_S)

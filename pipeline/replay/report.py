@@ -15,15 +15,22 @@ class ReplayReport:
 
     Attributes:
         not_ours: records of the failed topic that are no failed events of this job.
+        gone: where the originals were that are only in part in the failed topic and cannot be fetched, and why.
     """
 
     def __init__(self) -> None:
         self._verdicts: defaultdict[Verdict, Counter[str]] = defaultdict(Counter)
         self.not_ours = 0
+        self.gone: list[str] = []
 
     def count(self, failed: FailedRecord, verdict: Verdict) -> None:
         """Count a failed event."""
         self._verdicts[verdict][failed.error_code] += 1
+
+    def count_gone(self, failed: FailedRecord, where: str) -> None:
+        """Count a failed event whose original is gone."""
+        self.count(failed, Verdict.GONE)
+        self.gone.append(where)
 
     @property
     def chosen(self) -> int:
@@ -43,6 +50,8 @@ class ReplayReport:
             "filtered out": self._verdicts[Verdict.FILTERED_OUT],
             "duplicates": self._verdicts[Verdict.DUPLICATE],
         }
+        if self.gone:
+            columns["not found"] = self._verdicts[Verdict.GONE]
         if published is None:
             columns["to publish"] = chosen
         else:

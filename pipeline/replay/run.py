@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from pipeline.replay.failed_topic import FailedTopic, open_failed_topic
 from pipeline.replay.options import ReplayOptions
+from pipeline.replay.originals import OriginalGoneError, Originals, open_originals
 from pipeline.replay.publisher import open_publisher
 from pipeline.replay.report import ReplayReport
 from pipeline.replay.selection import (
@@ -23,8 +25,11 @@ from pipeline.replay.selection import (
     utc,
 )
 from transforms.elements import Source
+from transforms.pace import Pace
 
 _PROGRESS_S = 5
+_NAMED = 10
+"""How many originals that are gone are named one by one."""
 
 
 def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
@@ -36,7 +41,7 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
         errors: where progress, and whatever goes wrong, is told.
 
     Returns:
-        the process's exit code: 0 done, 1 not everything could be read or published, 130 interrupted.
+        the process's exit code: 0 done, 1 not everything could be read, fetched or published, 130 interrupted.
 
     Raises:
         ConfigError: if the brokers cannot be reached or lack a topic; nothing is published then.
@@ -47,6 +52,7 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
     interrupted = False
     with ExitStack() as clients:
         topic = clients.enter_context(open_failed_topic(kafka, selection.since))
+        originals = clients.enter_context(open_originals(kafka))
         publisher = None if options.dry_run else clients.enter_context(open_publisher(kafka))
         errors.print(f"Reading {kafka.failed_topic} at {kafka.broker_servers}, {_times(selection)}.")
         if not options.merge_ledger:
@@ -55,13 +61,15 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
                 style="yellow",
             )
         try:
-            for failed in _chosen(topic, selection, report, errors):
+            pace = Pace(options.per_second or math.inf)
+            for failed in _chosen(topic, originals, selection, report, errors):
                 if publisher:
+                    pace.wait()
                     publisher.publish(failed)
                 else:
                     console.print(failed.line(), markup=False, soft_wrap=True)
         except KafkaError as e:
-            problem = f"Not all of {kafka.failed_topic} could be read: {e}."
+            problem = f"Not everything could be read: {e}."
         except KeyboardInterrupt:
             interrupted = True
         try:
@@ -84,16 +92,18 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
         if left := report.chosen - published.total():
             reason = f": {publisher.error}" if publisher and publisher.error else ""
             problem += f" {left:,} of {_events(report.chosen)} were not published{reason}."
+    if report.gone:
+        errors.print(_gone(report.gone), style="red", markup=False)
     if interrupted or problem:
         text = f"{'Interrupted.' if interrupted else ''}{problem}".strip()
         errors.print(f"{text} Run it again; what is published twice is merged once.", style="red", markup=False)
-    return 130 if interrupted else 1 if problem else 0
+    return 130 if interrupted else 1 if problem or report.gone else 0
 
 
 def _chosen(
-    topic: FailedTopic, selection: Selection, report: ReplayReport, errors: Console
+    topic: FailedTopic, originals: Originals, selection: Selection, report: ReplayReport, errors: Console
 ) -> Iterator[FailedRecord]:
-    """Yield what is to be published, and count everything."""
+    """Yield what is to be published, each with its whole original, and count everything."""
     chooser = Chooser(selection)
     told = time.monotonic()
     for i, record in enumerate(topic.records()):
@@ -107,10 +117,25 @@ def _chosen(
         if failed is None:
             report.not_ours += 1
             continue
+        # Whose accounts it merges is known only from the whole of an original.
+        if failed.whole_bytes is not None and selection.includes_code(failed):
+            try:
+                failed = originals.complete(failed)
+            except OriginalGoneError as e:
+                report.count_gone(failed, str(e))
+                continue
         verdict = chooser.choose(failed)
         report.count(failed, verdict)
         if verdict is Verdict.CHOSEN:
             yield failed
+
+
+def _gone(gone: list[str]) -> str:
+    named = "; ".join(gone[:_NAMED]) + ("; …" if len(gone) > _NAMED else "")
+    return (
+        f"{_events(len(gone))} cannot be published, since the failed topic has only the beginning, and the whole "
+        f"cannot be fetched from where it was read: {named}. Ask the producer to publish these anew."
+    )
 
 
 def _events(count: int) -> str:

@@ -11,6 +11,7 @@ from hamcrest import assert_that, contains_string, equal_to, has_entries
 
 from benchmarks import command
 from benchmarks.bench import BenchResult
+from benchmarks.latency import LatencyResult
 from benchmarks.measure import KINDS
 from benchmarks.options import DIRECT, FLINK, BenchOptions
 from benchmarks.phases import Phase
@@ -41,7 +42,13 @@ def run(asked: list[BenchOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPat
         floor, baseline = _phase(cpu_ms=4, events_per_s=100), _phase(cpu_ms=32, events_per_s=5)
         return BenchResult(options, floor, baseline, pipeline, (99, 101), (0.1, 0.2))
 
+    def latency(_: LocalSettings, options: BenchOptions, per_s: float) -> LatencyResult:
+        asked.append(options)
+        trickle, rest = _phase(cpu_ms=40, events_per_s=per_s), Phase(0, 0, 10, *(dict.fromkeys(KINDS, 1.0),) * 2)
+        return LatencyResult(options, per_s, [0.01, 0.02, 0.03], [0.08, 0.1, 0.2], trickle, rest, (0.1, 0.2))
+
     monkeypatch.setattr(command, "bench", bench)
+    monkeypatch.setattr(command, "latency", latency)
     settings = LocalSettings(tmp_path, tmp_path, 1, 2, 3)
     return lambda *arguments: command.main(settings, arguments)
 
@@ -63,6 +70,26 @@ def test_results_are_a_picture_and_json_that_the_output_names(
             cassandra_cpu_ratio_to_baseline=0.25,
             python_cpu_ms_per_event=8,
             latency_p95_s=3,
+        ),
+    )
+
+
+@pytest.mark.parametrize(("bar", "exit_code"), [(["--bar", "5"], 0), (["--bar", "4.9"], 1), ([], 0)])
+def test_latency_is_a_picture_and_json_and_fails_over_the_bar(
+    run: Run, tmp_path: Path, bar: list[str], exit_code: int
+) -> None:
+    assert_that(run("--latency", "--rate", "2", *bar), equal_to(exit_code))
+    (results,) = (tmp_path / "results").glob("*.json")
+    assert results.with_suffix(".png").stat().st_size > 1_000
+    assert_that(
+        json.loads(results.read_text()),
+        has_entries(
+            p50_ratio_to_floor=5,
+            pipeline_p95_s=0.2,
+            events_per_s=2,
+            cpu_ms_per_event=has_entries(python=40),
+            cores_at_this_rate=has_entries(python=0.08),
+            cores_at_rest=has_entries(jvm=0.0001),
         ),
     )
 
@@ -94,6 +121,7 @@ def test_quick_is_on_direct_runner(run: Run, asked: list[BenchOptions]) -> None:
         (["--runner", DIRECT, "--parallelism", "2"], "give --parallelism with --runner FlinkRunner"),
         (["--enrolments", "2", "--shared", "3"], "3 of 2 enrolments cannot be shared"),
         (["--events", "0"], "give a whole number of at least 1"),
+        (["--latency", "--quick"], "leave out --quick and --runner"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_do(

@@ -16,19 +16,23 @@ from benchmarks.driver import connect
 from benchmarks.floor import Floor
 from benchmarks.loading import load
 from benchmarks.plan import plan
-from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Shape, Workload
+from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Shape, Workload
+from faults.comparable_rows import comparable
+from faults.events import record
+from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.memory_tables import LEDGER, MERGE_LOG
 from local.settings import LocalSettings
 from pipeline.graph import build_graph
-from tests.keyspaces import Keyspace, MakeKeyspace
-from tests.memory_tables import LEDGER, MERGE_LOG, comparable
-from tests.pipelines import run_pipeline
-from tests.transforms.events import record
+from tests.support.pipelines import run_pipeline
 from transforms.settings import MergeSettings
 
 _PAIRS = 3
-_OWNERS = {ACTIVITY_AGG: "user_id"}
+_OWNERS = {ACTIVITY_AGG: "user_id", ASSESSMENTS: "user_id"}
 _MERGE = MergeSettings(
-    merge_ledger=True, course_date_format="yyyy-MM-dd HH:mm:ss:SSSZ", course_batch_updater_action="sync"
+    merge_ledger=True,
+    course_date_format="yyyy-MM-dd HH:mm:ss:SSSZ",
+    course_batch_updater_action="sync",
+    history_ttl_days=730,
 )
 
 
@@ -42,11 +46,8 @@ def _of_pairs(keyspace: Keyspace, pairs: list[Pair]) -> dict[str, Any]:
     )
 
 
-def _merged_by_the_job(make_keyspace: MakeKeyspace, pairs: list[Pair]) -> dict[str, Any]:
-    keyspace = make_keyspace()
-    for pair in pairs:
-        keyspace.insert(pair.from_rows)
-        keyspace.insert(pair.to_rows)
+def _merged_by_the_job(session: Session, keyspace: Keyspace, pairs: list[Pair]) -> dict[str, Any]:
+    load(session, pairs, keyspace.session.keyspace)
     records = [record(pair.event(), offset=offset) for offset, pair in enumerate(pairs)]
     run_pipeline(lambda p: build_graph(p | beam.Create(records), keyspace.settings(), _MERGE))
     return _of_pairs(keyspace, pairs)
@@ -55,8 +56,8 @@ def _merged_by_the_job(make_keyspace: MakeKeyspace, pairs: list[Pair]) -> dict[s
 @pytest.mark.parametrize(
     ("kind", "tables"),
     [
-        (Floor, [CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG, LEDGER, MERGE_LOG]),
-        # The Scala job drops enrolments that both have, and has neither ledger nor merge log.
+        (Floor, [CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG, ASSESSMENTS, LEDGER, MERGE_LOG]),
+        # The Scala job drops enrolments that both have, leaves attempts alone, and has no ledger nor merge log.
         (Baseline, [CONTENT_CONSUMPTION, ACTIVITY_AGG]),
     ],
 )
@@ -67,14 +68,16 @@ def test_it_leaves_the_rows_that_the_job_leaves(
     cassandra_session: Session,
     make_keyspace: MakeKeyspace,
 ) -> None:
-    pairs = list(Workload(Shape(), seed=1).pairs(kind.__name__, _PAIRS))
+    pairs = list(Workload(Shape(attempts=2), seed=1).pairs(kind.__name__, _PAIRS))
     shared = Keyspace(cassandra_session, settings.cassandra_port)
+    of_job = make_keyspace()
     with connect(settings) as session:
-        assert_that(load(session, pairs), equal_to(_PAIRS * 2 * (100 + 5 + 5)))
+        assert_that(load(session, pairs), equal_to(_PAIRS * 2 * (100 + 5 + 5 + 10)))
         before = _of_pairs(shared, pairs)
         contender = kind(session)
         contender.merge([contender.prepare(plan(pair, int(time.time() * 1000))) for pair in pairs])
-    after, job = _of_pairs(shared, pairs), _merged_by_the_job(make_keyspace, pairs)
+        job = _merged_by_the_job(session, of_job, pairs)
+    after = _of_pairs(shared, pairs)
 
     for table in tables:
         assert_that(after[table], equal_to(job[table]), table)

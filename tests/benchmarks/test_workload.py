@@ -6,7 +6,16 @@ import pytest
 from hamcrest import assert_that, calling, equal_to, has_entries, has_length, is_not, raises
 
 from benchmarks.growth import shape_of
-from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Rows, Shape, Workload
+from benchmarks.workload import (
+    ACTIVITY_AGG,
+    ASSESSMENTS,
+    CONTENT_CONSUMPTION,
+    ENROLMENTS,
+    Pair,
+    Rows,
+    Shape,
+    Workload,
+)
 from tests.local.test_services import TABLES
 
 
@@ -28,9 +37,9 @@ def test_the_default_accounts_are_those_of_the_speed_issue() -> None:
     assert_that((len(theirs), len(own), len(theirs & own)), equal_to((5, 5, 2)))
 
 
-@pytest.mark.parametrize("table", [CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG])
+@pytest.mark.parametrize("table", [CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG, ASSESSMENTS])
 def test_every_column_of_every_row_is_set(table: str) -> None:
-    pair = Workload(Shape(), seed=1).pair("any", 0)
+    pair = Workload(Shape(attempts=1), seed=1).pair("any", 0)
     for row in (*pair.from_rows[table], *pair.to_rows[table]):
         assert_that(
             {column for column, value in row.items() if value not in (None, [], {})}, equal_to({*TABLES[table]})

@@ -6,14 +6,14 @@ import ast
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from local.jars import POMS
+from local import jars
 from local.settings import PROJECT
 
 
 def pom_version(pom: str, name: str) -> str:
     """A property of one of our poms."""
     namespace = {"m": "http://maven.apache.org/POM/4.0.0"}
-    text = ET.parse(POMS / pom / "pom.xml").findtext(f"m:properties/m:{name}", namespaces=namespace)
+    text = ET.parse(jars.pom(pom)).findtext(f"m:properties/m:{name}", namespaces=namespace)
     assert text, f"{pom} has no property {name}"
     return text
 

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
+from faults.cluster import LocalCluster
 from local.service import Service
-from tests.flink.cluster import LocalCluster
 from tests.whole.conftest import make_job
 
 __all__ = ["make_job"]

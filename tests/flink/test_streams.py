@@ -5,26 +5,13 @@ from __future__ import annotations
 import pytest
 from hamcrest import assert_that, equal_to, greater_than, less_than
 
-from tests.flink.cluster import LocalCluster, is_drained, wait_until
-from tests.streams import Stream
+from faults.cluster import LocalCluster, is_drained, wait_until
+from faults.streams import Stream
 from tests.whole.conftest import MakeJob
 
 pytestmark = pytest.mark.usefixtures("ends_jobs")
 
 ACCOUNTS, EVENTS = 300, 400
-
-
-def test_a_stream_merges_as_in_memory_and_its_offsets_are_committed(
-    cluster: LocalCluster, make_job: MakeJob
-) -> None:
-    job = make_job(partitions=4)
-    cluster.submit(job)
-
-    stream = Stream(job, seed=11, accounts=750, events=1_000)
-    stream.publish()
-    wait_until(lambda: is_drained(job))
-
-    stream.check()
 
 
 def test_the_state_of_a_stream_is_empty_at_each_checkpoint_whether_events_merge_or_fail(

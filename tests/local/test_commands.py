@@ -27,6 +27,7 @@ def servers(folder: LocalSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setattr(commands, "services", lambda _: both)
     monkeypatch.setattr(run, "services", lambda _: both)
     monkeypatch.setattr(run, "kafka", lambda _: both[0])
+    monkeypatch.setattr(run, "cassandra", lambda _: both[1])
     monkeypatch.setattr(jars, "resolve_all", lambda _: None)
     monkeypatch.setattr(schema, "create", lambda _: None)
     monkeypatch.setattr(topics, "create", lambda _: None)
@@ -161,6 +162,49 @@ def test_a_replay_is_pointed_at_kafka_and_needs_no_more(
     assert run.replay(folder, ["--dry_run"]) == 7
     address = f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}"
     assert ran == [sys.executable, "-m", "pipeline.replay", address, "--dry_run"]
+
+
+def test_an_operators_question_is_pointed_at_cassandra_and_needs_no_more(
+    folder: LocalSettings, servers: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LocalError, match=r"Cassandra is not up; start it with ./run_local.sh up\."):
+        run.ask(folder, "preview", [])
+    servers[1].start()
+    ran: list[str] = []
+
+    def foreground(command: list[str]) -> int:
+        ran.extend(command)
+        return 7
+
+    monkeypatch.setattr(run, "foreground", foreground)
+    assert run.ask(folder, "preview", ["--full"]) == 7
+    address = ["--lms_cassandra_host=127.0.0.1", f"--lms_cassandra_port={folder.cassandra_port}"]
+    assert ran == [sys.executable, "-m", "pipeline", "preview", *address, "--full"]
+
+
+def test_a_verification_is_pointed_at_kafka_too(
+    folder: LocalSettings, servers: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers[1].start()
+    with pytest.raises(LocalError, match=r"Kafka is not up; start it with ./run_local.sh up\."):
+        run.ask(folder, "verify", [])
+    servers[0].start()
+    ran: list[str] = []
+    monkeypatch.setattr(run, "foreground", lambda command: ran.extend(command) or 0)
+
+    assert run.ask(folder, "verify", ["--topic"]) == 0
+    assert ran[-2:] == [f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}", "--topic"]
+
+
+@pytest.mark.parametrize(("args", "resolves"), [(["-x"], True), (["--fast", "-x"], False)])
+def test_only_fast_tests_go_without_jars(
+    args: list[str], resolves: bool, folder: LocalSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(jars, "resolve_all", lambda _: done.append("resolved"))
+    monkeypatch.setattr(commands, "foreground", done.append)
+    commands.test(folder, args)
+    assert done == [*(["resolved"] if resolves else []), [sys.executable, "-m", "pytest", *args]]
 
 
 def test_a_foreground_command_gives_its_exit_code() -> None:

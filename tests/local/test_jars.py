@@ -1,98 +1,49 @@
-"""Jars are resolved once, whole or not at all."""
+"""The jars of each service are resolved by a pom of its own, once."""
 
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hamcrest import assert_that, calling, equal_to, raises
 
 from local import jars
 from local.errors import LocalError
 from local.settings import LocalSettings
+from pipeline.flink.jars import POM
 
-FakeMaven = Callable[[str], None]
-
-COPY_TWO_JARS = """
+COPY_A_JAR = """
 for argument in "$@"; do case $argument in -DoutputDirectory=*) jars=${argument#*=};; esac; done
-mkdir -p "$jars" && touch "$jars/b.jar" "$jars/a b.jar"
+mkdir -p "$jars" && touch "$jars/a.jar"
 """
 
 
 @pytest.fixture
-def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMaven:
-    """Replaces Maven by a shell script, which counts its runs in the file `runs`."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-
-    def write(script: str) -> None:
-        path = tmp_path / "bin" / "mvn"
-        path.write_text(f"#!/bin/sh\necho run >> {tmp_path / 'runs'}\n{script}")
-        path.chmod(0o755)
-
-    return write
+def maven_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Replaces Maven by a shell script that copies a jar, and has a line in this file for each run."""
+    runs, mvn = tmp_path / "runs", tmp_path / "bin" / "mvn"
+    mvn.parent.mkdir()
+    mvn.write_text(f"#!/bin/sh\necho run >> {runs}\n{COPY_A_JAR}")
+    mvn.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{mvn.parent}:/usr/bin:/bin")
+    return runs
 
 
-def runs(tmp_path: Path) -> int:
-    return len((tmp_path / "runs").read_text().splitlines())
-
-
-def test_nothing_is_resolved_twice(folder: LocalSettings, maven: FakeMaven, tmp_path: Path) -> None:
-    maven(COPY_TWO_JARS)
-    jars.resolve_all(folder)
-    assert runs(tmp_path) == len(jars.NAMES)
-    jars.resolve_all(folder)
-    assert runs(tmp_path) == len(jars.NAMES)
-
-
-def test_a_changed_pom_is_resolved_again(
-    folder: LocalSettings, maven: FakeMaven, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in jars.NAMES:
-        (tmp_path / "poms" / name).mkdir(parents=True)
-        (tmp_path / "poms" / name / "pom.xml").write_text("<project/>")
-    monkeypatch.setattr(jars, "POMS", tmp_path / "poms")
-    maven(COPY_TWO_JARS)
-    jars.resolve_all(folder)
-    (folder.jars_dir / "kafka" / "of-the-old-pom.jar").touch()
-    (tmp_path / "poms" / "kafka" / "pom.xml").write_text("<project></project>")
-    jars.resolve_all(folder)
-    assert runs(tmp_path) == len(jars.NAMES) + 1
-    assert not (folder.jars_dir / "kafka" / "of-the-old-pom.jar").exists()
-
-
-@pytest.mark.parametrize(
-    ("ending", "reason"),
-    [("echo '[ERROR] No such artifact'; echo '[ERROR] Help'; exit 1", "No such artifact"), ("kill -9 $$", "-9")],
-    ids=["failed", "killed"],
-)
-def test_a_resolution_that_fails_leaves_nothing_behind(
-    folder: LocalSettings, maven: FakeMaven, ending: str, reason: str
-) -> None:
-    maven(COPY_TWO_JARS + ending)
-    with pytest.raises(LocalError) as failed:
+def test_nothing_is_resolved_twice(folder: LocalSettings, maven_runs: Path) -> None:
+    for _ in range(2):
         jars.resolve_all(folder)
-    log = folder.logs_dir / "maven-kafka.log"
-    assert str(failed.value).startswith(f"Maven could not resolve the jars of kafka; put right what {log} says")
-    assert str(failed.value).endswith(reason)
-    assert not jars.is_resolved(folder, "kafka")
-    assert list(folder.jars_dir.iterdir()) == []
+        assert_that(len(maven_runs.read_text().splitlines()), equal_to(len(jars.NAMES)))
+    assert folder.expansion_service_jar.exists()
+    assert folder.flink_job_server_jar.exists()
 
 
-def test_the_expansion_service_finds_the_jars_beside_it(folder: LocalSettings, maven: FakeMaven) -> None:
-    maven(COPY_TWO_JARS)
-    jars.resolve_all(folder)
-    with zipfile.ZipFile(folder.expansion_service_jar) as jar:
-        text = jar.read("META-INF/MANIFEST.MF").decode()
-    attributes = dict(line.split(": ", 1) for line in text.replace("\r\n ", "").splitlines())
-    assert attributes["Class-Path"] == "a%20b.jar b.jar"
-    assert attributes["Main-Class"] == "org.apache.beam.sdk.expansion.service.ExpansionService"
-    assert "java.base/java.nio" in attributes["Add-Opens"].split()
+def test_that_maven_is_missing_is_said_as_an_error_of_this_package(
+    folder: LocalSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert_that(calling(jars.resolve_all).with_args(folder), raises(LocalError, "Maven is needed"))
 
 
-@pytest.mark.parametrize("length", [0, 65, 66, 67, 68, 137, 138, 500])
-def test_a_manifest_has_no_line_over_72_bytes_and_loses_nothing(length: int) -> None:
-    value = ("abcdefghi " * 50)[:length]
-    text = jars.manifest([("Name", value), ("Next", "1")])
-    assert all(len(line) <= 72 for line in text.split(b"\r\n"))
-    assert text.endswith(b"\r\n")
-    assert text.replace(b"\r\n ", b"").decode() == f"Name: {value}\r\nNext: 1\r\n"
+def test_what_production_needs_is_resolved_by_the_pom_of_the_package() -> None:
+    assert_that(jars.pom("beam"), equal_to(POM))
+    for name in ("kafka", "cassandra", "flink", "kubernetes"):
+        assert jars.pom(name).exists()

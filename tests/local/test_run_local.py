@@ -69,6 +69,13 @@ class Machine:
             check=False,
         )
 
+    def installed(self, command: str) -> str | None:
+        """What pip is told to install by a command, if it is called at all."""
+        before = len(self.calls())
+        self.run(command)
+        pips = [call for call in self.calls()[before:] if call.startswith("-m pip install")]
+        return pips[0].split(" -e ")[1] if pips else None
+
     def calls(self) -> list[str]:
         return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
 
@@ -84,10 +91,31 @@ def test_packages_are_installed_once(machine: Machine) -> None:
     assert "Installing the Python packages" in ran.stdout
     pip, local = machine.calls()
     assert pip.startswith("-m pip install")
-    assert pip.endswith("-e .[bench,test]")
+    assert pip.endswith("-e .")
     assert local == "-m local run --env=a b"
     assert machine.run("up").stdout == ""
     assert machine.calls()[2:] == ["-m local up"]
+
+
+@pytest.mark.parametrize(("command", "extra"), [("test", "test"), ("bench", "bench"), ("faults", "test")])
+def test_what_only_some_commands_need_is_installed_with_the_first_of_them(
+    machine: Machine, command: str, extra: str
+) -> None:
+    assert machine.installed("demo") == "."
+    assert machine.installed(command) == f".[{extra}]"
+    for other in (command, "demo", "status", "down"):
+        assert machine.installed(other) is None
+    (machine.project / "setup.py").write_text("2")
+    assert machine.installed("demo") == "."
+    assert machine.installed(command) == f".[{extra}]"
+
+
+def test_a_machine_that_has_nothing_is_made_ready_for_the_linters_by_asking_for_the_status(
+    machine: Machine,
+) -> None:
+    assert machine.installed("status") == ".[test]"
+    for command in ("status", "demo", "test"):
+        assert machine.installed(command) is None
 
 
 def test_packages_are_installed_again_when_setup_py_has_changed(machine: Machine) -> None:
@@ -173,7 +201,15 @@ def test_a_data_folder_that_is_a_file_is_refused(machine: Machine) -> None:
     assert ran.stderr == "DATA_DIR is data, which is no folder and cannot be made one; set it to another one.\n"
 
 
-def test_down_needs_neither_java_nor_maven(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    "args", [["down"], ["status"], ["test", "--fast"], ["test", "-x", "--fast", "tests/local"]]
+)
+def test_what_needs_neither_java_nor_maven_does_not_ask_for_them(machine: Machine, args: list[str]) -> None:
     for program in ("java", "mvn"):
         os.remove(machine.bin / program)
-    assert machine.run("down").returncode == 5
+    assert machine.run(*args).returncode == 5
+
+
+def test_only_the_tests_have_a_fast_part(machine: Machine) -> None:
+    os.remove(machine.bin / "java")
+    assert machine.run("run", "--fast").returncode == 1

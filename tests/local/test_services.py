@@ -37,19 +37,34 @@ TABLES = {
         "agg_last_updated": "map<text, timestamp>",
         "aggregates": "map<text, double>",
     },
-    "user_content_merge_ledger": {
-        **dict.fromkeys(["userid", "courseid", "batchid", "originid"], "text"),
+    "assessment_aggregator": {
+        **dict.fromkeys(["user_id", "course_id", "batch_id", "content_id", "attempt_id", "grand_total"], "text"),
+        **dict.fromkeys(["created_on", "last_attempted_on", "updated_on"], "timestamp"),
+        "question": "list<frozen<question>>",
+        **dict.fromkeys(["total_max_score", "total_score"], "double"),
+    },
+    "user_content_merge_facts": {
+        **dict.fromkeys(["userid", "courseid", "batchid", "originid", "fact", "mid"], "text"),
         **dict.fromkeys(["viewcounts", "completedcounts"], "frozen<map<text, int>>"),
-        "updated_on": "timestamp",
+        "recorded_on": "timestamp",
     },
     "user_merge_log": {**dict.fromkeys(["userid", "intoid", "mid"], "text"), "merged_on": "timestamp"},
+    "user_merge_history": {
+        **dict.fromkeys(["userid", "mid", "fromid", "outcome", "cause", "source", "version"], "text"),
+        **dict.fromkeys(["started_on", "ended_on"], "timestamp"),
+        **dict.fromkeys(["rows_read", "rows_written"], "frozen<map<text, int>>"),
+        **dict.fromkeys(["requests", "followups"], "int"),
+        "path": "frozen<list<text>>",
+    },
 }
 KEYS = {
     "user_content_consumption": (["userid"], ["courseid", "batchid", "contentid"]),
     "user_enrolments": (["userid"], ["courseid", "batchid"]),
     "user_activity_agg": (["activity_type", "activity_id", "user_id"], ["context_id"]),
-    "user_content_merge_ledger": (["userid"], ["courseid", "batchid", "originid"]),
+    "assessment_aggregator": (["user_id", "course_id"], ["batch_id", "content_id", "attempt_id"]),
+    "user_content_merge_facts": (["userid"], ["courseid", "batchid", "originid", "fact"]),
     "user_merge_log": (["userid"], ["intoid"]),
+    "user_merge_history": (["userid"], ["ended_on", "mid", "fromid"]),
 }
 
 

@@ -6,8 +6,8 @@ from hamcrest import assert_that, equal_to
 
 CHECK = """
 import gc
-from pipeline.garbage import collect_seldom
-collect_seldom()
+from pipeline.garbage import reduce_garbage_collection
+reduce_garbage_collection()
 print(gc.get_freeze_count() > 1000, gc.get_threshold()[0] > 10_000, gc.isenabled())
 """
 

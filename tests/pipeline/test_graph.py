@@ -16,15 +16,16 @@ from apache_beam.utils.subprocess_server import SubprocessServer
 from hamcrest import assert_that, equal_to, has_entries
 
 from local.settings import LocalSettings
+from pipeline.configuration.settings import Settings, resolve
 from pipeline.graph import build_graph
-from pipeline.kafka import ReadBounds, ReadMergeEvents, expansion_service, write_outputs
-from pipeline.settings import Settings, resolve
-from transforms.elements import FailedEvent, MergedEvent, MergeEvent, TableFailure, TableMerge
-from transforms.failures import FAILED
+from pipeline.kafka.topics import ReadBounds, ReadMergeEvents, expansion_service, write_outputs
+from transforms.elements import FailedEvent, JoinedEvent, MergeEvent, TableFailure, TableMerge
+from transforms.format_failed_events import FAILED
+from transforms.records import RecordLimits
 
 MAIN = "main"
 
-MERGES = ("MergeContentConsumption", "MergeUserEnrolments", "MergeUserActivityAggregates")
+MERGES = ("MergeContentConsumption", "MergeUserEnrolments", "MergeUserActivityAggregates", "MergeAssessments")
 
 Edge = tuple[str, str, str]
 """A stage, one of its outputs, and the stage into which that flows."""
@@ -37,10 +38,7 @@ EDGES: set[Edge] = {
     *((merge, output, "FlattenTables") for merge in MERGES for output in (MAIN, FAILED)),
     ("FlattenTables", MAIN, "JoinTableMerges"),
     ("JoinTableMerges", MAIN, "RequestEnrolmentSync"),
-    *(
-        (stage, FAILED, "FlattenFailed")
-        for stage in ("ParseMergeEvent", "LogMerge", "JoinTableMerges", "RequestEnrolmentSync")
-    ),
+    *((stage, FAILED, "FlattenFailed") for stage in ("ParseMergeEvent", "LogMerge", "RequestEnrolmentSync")),
     ("FlattenFailed", MAIN, "FormatFailedEvents"),
 }
 
@@ -59,7 +57,7 @@ TYPES = {
     "LogMerge": {MAIN: KEYED_EVENT, FAILED: FailedEvent},
     **{merge: {MAIN: TableMerge, FAILED: TableFailure} for merge in MERGES},
     "FlattenTables": {MAIN: Union[TableMerge, TableFailure]},
-    "JoinTableMerges": {MAIN: MergedEvent, FAILED: FailedEvent},
+    "JoinTableMerges": {MAIN: JoinedEvent},
     "RequestEnrolmentSync": {MAIN: RECORD, "follow_ups": RECORD, FAILED: FailedEvent},
     "FlattenFailed": {MAIN: FailedEvent},
     "FormatFailedEvents": {MAIN: RECORD},
@@ -148,7 +146,7 @@ def job(job_settings: Settings) -> dict[str, AppliedPTransform]:
         service, pipeline = expansion_service(job_settings.kafka), beam.Pipeline()
         records = pipeline | "Read" >> ReadMergeEvents(job_settings.kafka, service)
         outputs = build_graph(records, job_settings.cassandra, job_settings.merge)
-        write_outputs(outputs, job_settings.kafka, service)
+        write_outputs(outputs, job_settings.kafka, RecordLimits(failed=40_000_000, follow_ups=2_000), service)
         return stages(pipeline)
 
 
@@ -177,6 +175,16 @@ def test_each_output_is_written_to_its_topic(sink: str, topic: str, job: dict[st
         configuration(job[sink].transform),
         has_entries(topic=topic, producer_config=has_entries({"bootstrap.servers": "broker:9", "acks": "all"})),
     )
+
+
+def test_each_producer_is_made_for_what_its_topic_takes(job: dict[str, AppliedPTransform]) -> None:
+    def sizes(sink: str) -> tuple[str, ...]:
+        config = configuration(job[sink].transform)["producer_config"]
+        return tuple(config[name] for name in ("batch.size", "max.request.size", "buffer.memory"))
+
+    assert_that(sizes("WriteSyncRequests"), equal_to(("16384", "1048588", "33554432")))
+    assert_that(sizes("WriteFollowUps"), equal_to(("2000", "1048576", "33554432")))
+    assert_that(sizes("WriteFailedEvents"), equal_to(("16384", "40000000", "80000000")))
 
 
 def read_configuration(settings: Settings, bounds: ReadBounds | None) -> dict[str, Any]:

@@ -7,10 +7,11 @@ the reference loses or counts twice, and design.md says what instead.
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS
+from faults.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS
 
 SAME = [
     "event1",
@@ -43,20 +44,36 @@ class ReferenceCase:
     sync_requests: list[list[dict[str, Any]]]
 
 
-def reference_case(name: str) -> ReferenceCase:
-    """Read a case."""
+def reference_case(name: str, accounts: str = "") -> ReferenceCase:
+    """Read a case.
+
+    Args:
+        name: of the case.
+        accounts: what its accounts' ids begin with, so that several cases can be merged side by side.
+    """
     case = json.loads((Path(__file__).parent / f"{name}.json").read_text())
-    return ReferenceCase(_rows(case["before"]), case["events"], _rows(case["after"]), case["sync_requests"])
+    for event in case["events"]:
+        for account in ("fromAccountId", "toAccountId"):
+            event["edata"][account] = f"{accounts}{event['edata'][account]}"
+    for request in chain.from_iterable(case["sync_requests"]):
+        request["edata"]["userId"] = user = f"{accounts}{request['edata']['userId']}"
+        request["object"]["id"] = f"{request['edata']['batchId']}_{user}"
+    before, after = (_rows(case[when], accounts) for when in ("before", "after"))
+    return ReferenceCase(before, case["events"], after, case["sync_requests"])
 
 
-def _rows(tables: Rows) -> Rows:
-    return {
-        table: [
-            row | {column: _timestamp(row[column]) for column in TIMESTAMPS[table] if column in row}
-            for row in rows
-        ]
-        for table, rows in tables.items()
-    }
+def account_of(row: dict[str, Any]) -> str:
+    """Whose row it is, of whichever table."""
+    return str(row.get("userid", row.get("user_id")))
+
+
+def _rows(tables: Rows, accounts: str) -> Rows:
+    return {table: [_row(table, row, accounts) for row in rows] for table, rows in tables.items()}
+
+
+def _row(table: str, row: dict[str, Any], accounts: str) -> dict[str, Any]:
+    times = {column: _timestamp(row[column]) for column in TIMESTAMPS[table] if column in row}
+    return {**row, **times, "user_id" if table == ACTIVITY_AGG else "userid": f"{accounts}{account_of(row)}"}
 
 
 def _timestamp(value: Any) -> Any:

@@ -8,10 +8,11 @@ from typing import Protocol
 
 import pytest
 
+from faults.job import Job
 from local import schema
 from local.settings import LocalSettings
+from tests.security.rights import grant_rights
 from tests.security.services import USER, SecureServices, secure_services
-from tests.whole.job import Job
 
 
 class MakeSecureJob(Protocol):
@@ -42,11 +43,13 @@ def make_job(secure: SecureServices) -> MakeSecureJob:
             f"--lms_cassandra_ssl_key_file={files.key}",
         )
         users = (f"--kafka_sasl_username={USER}", f"--lms_cassandra_username={USER}")
-        return Job(
+        job = Job(
             *(secure.settings, secure.session, env, 2),
             ["--kafka_security_protocol=SASL_SSL", *tls, *users, *options],
             secure.kafka_client,
         )
+        grant_rights(job)
+        return job
 
     return make
 

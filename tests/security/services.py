@@ -1,4 +1,4 @@
-"""A Kafka and a Cassandra that take nothing but TLS, the client's certificate and a password."""
+"""A Kafka and a Cassandra that take nothing but TLS, a client's certificate, a password, and what is granted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from local import ports, schema
 from local.services import cassandra, kafka
 from local.settings import HOST, LocalSettings
 
-USER = "merger"
+USER, REPLAYER, SUPPORT = "merger", "replayer", "support"
+"""Who runs the job and makes its tables, who replays, and who asks what a merge did; with the same passwords."""
+
 KAFKA_PASSWORD = "k4fka=not to be seen"
 CASSANDRA_PASSWORD = "c4ssandra=not to be seen"
 SECRETS = (KAFKA_PASSWORD, CASSANDRA_PASSWORD)
@@ -133,9 +135,10 @@ def secure_services(shared: LocalSettings) -> Iterator[SecureServices]:
             service.start()
         for service in services:
             service.wait_ready()
-        _make_kafka_user(settings, files)
+        _make_kafka_users(settings, files)
         session = running.enter_context(schema.connect(settings, None, driver))
-        session.execute("CREATE ROLE %s WITH LOGIN = true AND PASSWORD = %s", (USER, CASSANDRA_PASSWORD))
+        for user in (USER, SUPPORT):
+            session.execute("CREATE ROLE %s WITH LOGIN = true AND PASSWORD = %s", (user, CASSANDRA_PASSWORD))
         yield SecureServices(settings, files, session)
 
 
@@ -148,12 +151,15 @@ def _kafka_client(files: Files) -> dict[str, Any]:
     }
 
 
-def _make_kafka_user(settings: LocalSettings, files: Files) -> None:
+def _make_kafka_users(settings: LocalSettings, files: Files) -> None:
     """PLAIN has its users in the broker's configuration, SCRAM has them in Kafka."""
     admin = KafkaAdminClient(bootstrap_servers=settings.kafka_address, **_kafka_client(files))
     try:
-        user = UserScramCredentialUpsertion(USER, ScramMechanism.SCRAM_SHA_512, KAFKA_PASSWORD, 4096)
-        refused = admin.alter_user_scram_credentials([user])
+        users = [
+            UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, KAFKA_PASSWORD, 4096)
+            for user in (USER, REPLAYER, SUPPORT)
+        ]
+        refused = admin.alter_user_scram_credentials(users)
         assert not any(refused.values()), refused
     finally:
         admin.close()
@@ -178,13 +184,17 @@ def _kafka_lines(files: Files) -> list[str]:
         f"{listener}.ssl.truststore.type=PEM",
         f"{listener}.ssl.truststore.location={files.ca}",
         f"{listener}.ssl.client.auth=required",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        # The broker itself, which is no user, speaks to its controller.
+        f"super.users=User:{admin};User:ANONYMOUS",
     ]
 
 
 def _cassandra_lines(files: Files) -> list[str]:
     return [
         "authenticator: PasswordAuthenticator",
-        "authorizer: AllowAllAuthorizer",
+        "authorizer: CassandraAuthorizer",
+        "permissions_validity: 0ms",
         "role_manager: CassandraRoleManager",
         "client_encryption_options:",
         "  enabled: true",

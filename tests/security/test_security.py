@@ -6,29 +6,47 @@ import dataclasses
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
-from hamcrest import assert_that, contains_string, equal_to, has_length, is_not, matches_regexp
+from hamcrest import assert_that, contains_string, equal_to, has_length, is_not, less_than, matches_regexp
 
-from pipeline.errors import ConfigError
-from pipeline.kafka import check_topics
+from faults.cluster import LocalCluster, is_drained, wait_until
+from faults.events import message
+from faults.job import Job
+from faults.memory_tables import ACTIVITY_AGG, ENROLMENTS, LEDGER, MERGE_LOG
+from pipeline import tables
+from pipeline.__main__ import main
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.settings import Settings, resolve
+from pipeline.kafka import clients
+from pipeline.kafka.topics import check_topics
 from pipeline.run import check_tables
-from pipeline.settings import Settings, resolve
-from tests.blocking import Blocking
-from tests.flink.cluster import LocalCluster, is_drained, wait_until
-from tests.large_rows import check_large_rows
-from tests.memory_tables import ACTIVITY_AGG, ENROLMENTS
 from tests.security.conftest import MakeSecureJob
-from tests.security.services import CASSANDRA_PASSWORD, KAFKA_PASSWORD, SECRETS, SecureServices
-from tests.transforms.events import message
-from tests.whole.job import Job
-from transforms.course_tables import CourseTables
+from tests.security.services import (
+    CASSANDRA_PASSWORD,
+    KAFKA_PASSWORD,
+    REPLAYER,
+    SECRETS,
+    SUPPORT,
+    USER,
+    SecureServices,
+)
+from tests.support.bundles import LogMerges, merges_again
+from tests.support.commands import run_when_published
+from tests.support.gate import Gate
+from tests.support.large_rows import check_large_rows
+from tests.support.tables import Tables
+from transforms.store.merge_history import HISTORY_TABLE
 
 FROM, TO = "account-that-is-left", "account-that-stays"
 REFUSED = "(uthentication failed|login is refused)"
 """The second where the client sees the connection closed before it has read why."""
+
+RETRIED_FOR_S = 60
+"""What may pass is retried for so long: cassandra.retry.seconds."""
 
 NO_TLS = ("--kafka_ssl_ca_file=", "--kafka_ssl_certificate_file=", "--kafka_ssl_key_file=")
 NO_LOGIN = ("--kafka_sasl_username=", "--kafka_sasl_password_file=")
@@ -44,7 +62,9 @@ def _publish(job: Job) -> None:
     """One event that is merged, and one that fails."""
     enrolment = {"userid": FROM, "courseid": "c1", "batchid": "b1", "status": 1}
     job.insert({ENROLMENTS: [enrolment], ACTIVITY_AGG: []})
-    job.publish([message(FROM, TO), {"eid": "BE_JOB_REQUEST", "mid": "malformed"}])
+    # The log has the mid of each event; those of the platform have no account ids in them.
+    event = message(FROM, TO) | {"mid": "LP.1648720639981.d6b1d8c8"}
+    job.publish([event, {"eid": "BE_JOB_REQUEST", "mid": "malformed"}])
 
 
 def _check_merged(job: Job) -> None:
@@ -104,16 +124,76 @@ def test_passwords_in_the_environment_are_used_and_not_shown(make_job: MakeSecur
     _check_hidden([*shown, *map(str, job.failed())])
 
 
-def test_a_replay_logs_in_too(make_job: MakeSecureJob, password_files: tuple[str, str]) -> None:
+def test_a_replay_logs_in_too_as_another_user(make_job: MakeSecureJob, password_files: tuple[str, str]) -> None:
     job = make_job(*password_files)
     _publish(job)
     _run(job)
     kafka = [option for option in job.options if option.startswith("--kafka_")]
 
-    replayed = job.replay(*kafka, "--error_code=all")
+    replayed = job.replay(*kafka, f"--kafka_sasl_username={REPLAYER}", "--error_code=all")
 
     assert_that(replayed.exit_code, equal_to(0), replayed.errors)
     assert_that(job.lag(), equal_to(1))
+
+
+def test_the_commands_of_operators_need_no_more_than_their_rights(
+    make_job: MakeSecureJob, password_files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = make_job(*password_files)
+    _publish(job)
+    _run(job)
+    cassandra = [option for option in job.argv if option.startswith("--lms_cassandra_")]
+    kafka = [option for option in job.options if option.startswith("--kafka_")]
+    kafka += [f"--env={job.env}", f"--kafka_broker_servers={job.services.kafka_address}"]
+    cassandra.append(f"--lms_cassandra_username={SUPPORT}")
+    kafka.append(f"--kafka_sasl_username={SUPPORT}")
+
+    def run(command: str, *options: str) -> str:
+        exit_code = main([command, *cassandra, *options])
+        told = capsys.readouterr()
+        assert_that(exit_code, equal_to(0), told.err)
+        return told.out
+
+    assert_that(run("preview", f"--from={FROM}", f"--to={TO}"), contains_string(TO))
+    assert_that(run("history", f"--account={TO}"), contains_string(FROM))
+    assert_that(run("verify", f"--account={TO}"), contains_string("all is as it should be"))
+    job.session.execute(f"DELETE FROM {HISTORY_TABLE} WHERE userid = %s", (TO,))
+    with ThreadPoolExecutor() as threads:
+        merged = threads.submit(run_when_published, job, 0)
+        assert_that(run("verify", "--topic", "--repair", *kafka), contains_string("all is as it should be"))
+        merged.result()
+    run("forget", f"--account={FROM}", "--apply")
+    assert_that(list(job.session.execute(f"SELECT * FROM {HISTORY_TABLE}")), equal_to([]))
+
+
+def test_who_may_create_tables_makes_those_of_the_job(
+    make_job: MakeSecureJob, password_files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = make_job(*password_files)
+    keyspace = job.session.keyspace
+    for table in (LEDGER, MERGE_LOG):
+        job.session.execute(f"DROP TABLE {keyspace}.{table}")
+    argv = [option for option in job.argv if option.startswith("--lms_cassandra_")]
+
+    with pytest.raises(ConfigError, match="has no CREATE permission"):
+        tables.main([*argv, "--apply"])
+    job.session.execute(f"GRANT CREATE ON KEYSPACE {keyspace} TO {USER}")
+    assert_that(tables.main([*argv, "--apply"]), equal_to(0))
+
+    assert_that(capsys.readouterr().out, contains_string(f"{LEDGER} is made in keyspace {keyspace}"))
+    check_tables(resolve(job.argv, {}))
+
+
+def test_what_is_not_granted_is_a_failed_event_that_says_so(
+    make_job: MakeSecureJob, password_files: tuple[str, str]
+) -> None:
+    job = make_job(*password_files)
+    job.session.execute(f"REVOKE MODIFY ON {job.session.keyspace}.{MERGE_LOG} FROM {USER}")
+
+    (failed,), took_s = LogMerges(resolve(job.argv, {}).cassandra).bundle(1)
+
+    assert_that(failed.error, matches_regexp(rf"no MODIFY permission on .*{MERGE_LOG}"))
+    assert_that(took_s, less_than(RETRIED_FOR_S))
 
 
 def _refusal(check: Callable[[Settings], None], argv: list[str]) -> str:
@@ -146,7 +226,10 @@ def test_what_kafka_refuses_is_said_in_a_sentence(
     password_files: tuple[str, str],
     secure: SecureServices,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The client asks again until then, whatever it is told.
+    monkeypatch.setattr(clients, "_BOOTSTRAP_TIMEOUT_MS", 5_000)
     (tmp_path / "wrong").write_text("wrong")
     values = {"files": secure.files, "port": secure.settings.kafka_port, "wrong": tmp_path / "wrong"}
     argv = [*make_job(*password_files).argv, *(option.format(**values) for option in options)]
@@ -187,11 +270,34 @@ def test_more_than_a_socket_takes_at_once_passes_through_tls(
     make_job: MakeSecureJob, password_files: tuple[str, str]
 ) -> None:
     settings = resolve(make_job(*password_files).argv, {})
-    tables = Blocking(CourseTables(settings.cassandra, merge_ledger=True))
+    tables = Tables(settings.cassandra)
     try:
         check_large_rows(tables, FROM)
     finally:
         tables.close()
+
+
+def test_logins_that_are_refused_for_a_while_are_an_outage_like_any_other(
+    make_job: MakeSecureJob, password_files: tuple[str, str], secure: SecureServices
+) -> None:
+    gate = Gate(secure.settings.cassandra_port)
+    cassandra = resolve(make_job(*password_files).argv, {}).cassandra
+    log = LogMerges(dataclasses.replace(cassandra, port=gate.port, retry_seconds=3))
+    assert_that(log.bundle(1)[0], equal_to([]))
+    try:
+        secure.session.execute("ALTER ROLE %s WITH PASSWORD = %s", (USER, "another"))
+        time.sleep(3)  # passwords are cached for 2 s
+        gate.drop()
+        failed, _ = log.bundle(20)
+        assert_that(failed, has_length(20))
+        # From then on only a new session can tell why, or help.
+        wait_until(lambda: "are incorrect" in log.bundle(1)[0][0].error, timeout_s=60)
+    finally:
+        secure.session.execute("ALTER ROLE %s WITH PASSWORD = %s", (USER, CASSANDRA_PASSWORD))
+
+    merges_again(log, within_s=60)
+    assert_that(log.bundle(20)[0], equal_to([]))
+    gate.close()
 
 
 def test_a_wrong_password_ends_the_command_before_anything_starts(

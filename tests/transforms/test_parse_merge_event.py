@@ -2,16 +2,21 @@ import json
 from typing import Any
 
 import pytest
-from apache_beam import Create
+from apache_beam import Create, Pipeline
 from apache_beam.testing.util import assert_that
 from hamcrest import all_of, contains_string, has_properties, instance_of
 from hamcrest import assert_that as hamcrest_that
 
-from tests.pipelines import counters, matches, run_pipeline
-from tests.transforms.events import TOPIC, message, record
+from faults.events import TOPIC, message, record
+from tests.support.pipelines import counters, matches, run_pipeline
 from transforms.elements import FailedEvent, MergeEvent, Source
-from transforms.failures import INVALID_EVENT
-from transforms.parse_merge_event import InvalidEventError, ParseMergeEvent, parse_merge_event
+from transforms.format_failed_events import INVALID_EVENT
+from transforms.parse_merge_event import (
+    REPLAYED_FROM,
+    InvalidEventError,
+    ParseMergeEvent,
+    parse_merge_event,
+)
 
 SOURCE = Source(TOPIC, 1, 42, 1_700_000_000_000)
 
@@ -97,6 +102,7 @@ INVALID: dict[str, tuple[Any, str]] = {
     "action null": (message(action=None), 'edata.action is null, not "merge-user-courses-and-cert"'),
     "path a string": (message(path="a"), "edata.path is a string, not a list of strings"),
     "path null": (message(path=None), "edata.path is null, not a list of strings"),
+    "path no text": (message(path=["\ud800"]), "edata.path is not a list of strings"),
     "path of numbers": (message(path=["a", 1]), "edata.path is not a list of strings"),
 }
 
@@ -142,3 +148,19 @@ def test_each_record_leaves_as_one_event_or_as_one_failure_and_is_counted() -> N
     result = run_pipeline(check)
 
     assert counters(result) == {"total-events-count": len(INVALID) + 3, "skipped-event-count": len(INVALID)}
+
+
+def test_what_a_replay_has_published_is_counted_unless_it_is_still_no_event() -> None:
+    header = REPLAYED_FROM, b"local.learning.events.failed-0-7"
+    records = [
+        record(message()),
+        record(message())._replace(headers=[header]),
+        record(b"{")._replace(headers=[header]),
+    ]
+
+    def check(pipeline: Pipeline) -> None:
+        pipeline | Create(records) | ParseMergeEvent()
+
+    counted = counters(run_pipeline(check))
+
+    assert counted == {"total-events-count": 3, "skipped-event-count": 1, "replayed-events-count": 1}

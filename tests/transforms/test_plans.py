@@ -5,7 +5,8 @@ from random import Random
 
 from hamcrest import assert_that, empty, equal_to, less_than
 
-from tests.memory_tables import CONTENT_CONSUMPTION, MemoryTables, comparable, merge_event
+from faults.comparable_rows import comparable
+from faults.memory_tables import CONTENT_CONSUMPTION, MemoryTables, merge_event
 
 
 def test_in_a_dense_net_of_merges_follow_ups_stay_in_proportion() -> None:

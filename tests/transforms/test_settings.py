@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import resolve
+from pipeline.configuration.settings import resolve
 from transforms.settings import CassandraSettings
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -22,46 +25,50 @@ from hamcrest import (
     contains_inanyorder,
     empty,
     equal_to,
+    greater_than_or_equal_to,
     has_entries,
     has_key,
     has_length,
     has_properties,
     instance_of,
+    less_than,
     less_than_or_equal_to,
     matches_regexp,
     not_,
+    only_contains,
 )
 from hamcrest import assert_that as hamcrest_that
 from hamcrest.core.matcher import Matcher
 
+from faults.events import event, message, record
+from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, LEDGER, MERGE_LOG
 from local.ports import free_ports
 from pipeline.graph import build_graph
-from tests.keyspaces import Keyspace, MakeKeyspace
-from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, LEDGER, MERGE_LOG
-from tests.pipelines import counters, matches, run_pipeline
-from tests.transforms.events import event, message, record
-from transforms.elements import FailedEvent, MergedEvent, MergeEvent, TableFailure, TableMerge
-from transforms.failures import DATA_ERROR, FAILED
+from tests.support.pipelines import counters, matches, run_pipeline
+from transforms.elements import FailedEvent, JoinedEvent, MergeEvent, TableFailure, TableMerge
+from transforms.format_failed_events import DATA_ERROR, FAILED
 from transforms.log_merge import LogMerge
 from transforms.merge_content_consumption import MergeContentConsumption
 from transforms.merge_user_activity_aggregates import MergeUserActivityAggregates
 from transforms.merge_user_enrolments import MergeUserEnrolments
+from transforms.metrics import CASSANDRA_OUTAGES, CASSANDRA_RETRIES, HISTORY_ERRORS
 from transforms.parse_merge_event import KafkaRecord
+from transforms.records import RecordLimits
 from transforms.request_enrolment_sync import RequestEnrolmentSync
 from transforms.settings import CassandraSettings, MergeSettings
+from transforms.store.merge_history import HISTORY_TABLE
+from transforms.table_merges import TABLE_MERGES
 
 MERGE = MergeSettings(
     merge_ledger=True,
     course_date_format="yyyy-MM-dd HH:mm:ss:SSSZ",
     course_batch_updater_action="batch-enrolment-sync",
+    history_ttl_days=730,
 )
-NO_LEDGER = MergeSettings(False, MERGE.course_date_format, MERGE.course_batch_updater_action)
+NO_LEDGER = dataclasses.replace(MERGE, merge_ledger=False)
 
-MERGES = [
-    (MergeContentConsumption, "content_consumption"),
-    (MergeUserEnrolments, "user_enrolments"),
-    (MergeUserActivityAggregates, "user_activity_agg"),
-]
+MERGES = [(stage, stage.table) for stage in TABLE_MERGES]
 
 NO_ANSWER = r"Cassandra did not answer within 0\.2 s: NoHostAvailable: .+"
 TOO_LONG = "x" * 70_000
@@ -230,19 +237,20 @@ def test_content_rows_are_written_with_their_ledger(keyspace: Keyspace, account:
     )
     hamcrest_that(
         keyspace.rows(LEDGER, userid=one.to_account),
-        contains_exactly(
-            has_entries(courseid="c1", batchid="c1-b", originid=one.from_account, viewcounts={"k1": 3, "k2": 1})
+        contains_inanyorder(
+            has_entries(batchid="c1-b", originid=one.from_account, viewcounts={"k1": 3, "k2": 1}, mid=one.mid),
+            has_entries(batchid="c1-b", originid=one.to_account, viewcounts={"k1": 2}, mid=one.mid),
         ),
     )
     hamcrest_that(keyspace.rows(LEDGER, userid=one.from_account), empty())
     hamcrest_that(
-        counters(result), equal_to({"content_consumption-rows-read": 3, "content_consumption-rows-written": 3})
+        counters(result), equal_to({"content_consumption-rows-read": 3, "content_consumption-rows-written": 4})
     )
 
     again = run(stage, keyed(one), merged=[merged(one, "content_consumption")], failed=[])
 
-    # Three rows and now the ledger's; nothing is written.
-    hamcrest_that(counters(again), equal_to({"content_consumption-rows-read": 5}))
+    # Four rows and now two of the ledger; nothing is written.
+    hamcrest_that(counters(again), equal_to({"content_consumption-rows-read": 6}))
 
 
 def test_with_the_ledger_off_views_are_added_each_time(keyspace: Keyspace, account: Callable[[str], str]) -> None:
@@ -427,7 +435,7 @@ def decoded(records: list[tuple[bytes, bytes]]) -> list[tuple[str, dict[str, Any
 
 def request(
     keyspace: Keyspace,
-    elements: list[MergedEvent],
+    elements: list[JoinedEvent],
     *,
     requests: Callable[[list[Any]], None] = lambda records: None,
     follow_ups: Matcher[Any] | None = None,
@@ -448,7 +456,7 @@ def request(
 
 
 def test_each_enrolment_of_the_primary_gives_one_request_keyed_by_the_account(keyspace: Keyspace) -> None:
-    merged_event = MergedEvent(event("u-1", "u-2"), (("c1", "b1"), ("c2", "b2")))
+    merged_event = JoinedEvent(event("u-1", "u-2"), (("c1", "b1"), ("c2", "b2")))
 
     def check(records: list[tuple[str, dict[str, Any]]]) -> None:
         for key, sent in records:
@@ -488,13 +496,13 @@ def test_each_enrolment_of_the_primary_gives_one_request_keyed_by_the_account(ke
 def test_a_request_made_again_has_the_same_uuid_and_any_other_has_another(keyspace: Keyspace) -> None:
     one = event("u-1", "u-2")
     others = [
-        MergedEvent(one, (("c1", "b2"),)),
-        MergedEvent(one, (("c2", "b1"),)),
-        MergedEvent(event("u-1", "u-3"), (("c1", "b1"),)),
-        MergedEvent(event("u-4", "u-2"), (("c1", "b1"),)),
+        JoinedEvent(one, (("c1", "b2"),)),
+        JoinedEvent(one, (("c2", "b1"),)),
+        JoinedEvent(event("u-1", "u-3"), (("c1", "b1"),)),
+        JoinedEvent(event("u-4", "u-2"), (("c1", "b1"),)),
     ]
     # A repeated event is the same message at another offset.
-    repeats = [MergedEvent(event("u-1", "u-2", offset=offset), (("c1", "b1"),)) for offset in range(3)]
+    repeats = [JoinedEvent(event("u-1", "u-2", offset=offset), (("c1", "b1"),)) for offset in range(3)]
 
     def check(records: list[tuple[str, dict[str, Any]]]) -> None:
         uuids = [sent["mid"].rsplit(".", 1)[1] for _, sent in records]
@@ -507,17 +515,17 @@ def test_a_request_made_again_has_the_same_uuid_and_any_other_has_another(keyspa
 
 
 def test_the_action_of_a_request_is_the_configured_one(keyspace: Keyspace) -> None:
-    action = MergeSettings(True, MERGE.course_date_format, "user-enrolment-sync")
+    action = dataclasses.replace(MERGE, course_batch_updater_action="user-enrolment-sync")
 
     def check(records: list[tuple[str, dict[str, Any]]]) -> None:
         hamcrest_that([sent["edata"]["action"] for _, sent in records], equal_to(["user-enrolment-sync"]))
 
-    request(keyspace, [MergedEvent(event(), (("c1", "b1"),))], requests=check, merge=action)
+    request(keyspace, [JoinedEvent(event(), (("c1", "b1"),))], requests=check, merge=action)
 
 
 def test_an_event_whose_primary_has_no_enrolment_succeeds_without_requests(keyspace: Keyspace) -> None:
     result = request(
-        keyspace, [MergedEvent(event(), ())], requests=lambda records: hamcrest_that(records, empty())
+        keyspace, [JoinedEvent(event(), ())], requests=lambda records: hamcrest_that(records, empty())
     )
 
     hamcrest_that(counters(result), equal_to({"success-events-count": 1}))
@@ -547,11 +555,11 @@ def test_only_an_account_that_lacks_something_is_followed_up_with_the_path(
         mid = matches_regexp(rf"^LP\.{ets}\.[0-9a-f-]{{36}}$")
         return contains_exactly(contains_exactly(c, has_entries(eid="BE_JOB_REQUEST", mid=mid, edata=edata)))
 
-    result = request(keyspace, [MergedEvent(event(a, b), ())], follow_ups=follow_up([a, b]))
+    result = request(keyspace, [JoinedEvent(event(a, b), ())], follow_ups=follow_up([a, b]))
     hamcrest_that(counters(result), equal_to({"success-events-count": 1, "follow-up-events-count": 1}))
 
     later = event(a, b, path=[merged_before("z"), a])
-    request(keyspace, [MergedEvent(later, ())], follow_ups=follow_up([merged_before("z"), a, b]))
+    request(keyspace, [JoinedEvent(later, ())], follow_ups=follow_up([merged_before("z"), a, b]))
 
 
 def test_a_follow_up_made_again_has_the_same_mid(keyspace: Keyspace) -> None:
@@ -564,13 +572,13 @@ def test_a_follow_up_made_again_has_the_same_mid(keyspace: Keyspace) -> None:
     same = has_entries(mid="LP.1648720639981.fcac87ae-396f-5bbe-a189-b68553c6353d")
 
     for offset in (1, 2):
-        repeated = MergedEvent(event("pinned-a", "pinned-b", offset=offset), ())
+        repeated = JoinedEvent(event("pinned-a", "pinned-b", offset=offset), ())
         request(keyspace, [repeated], follow_ups=contains_exactly(contains_exactly("pinned-c", same)))
 
 
 def test_events_of_one_bundle_share_a_follow_up(keyspace: Keyspace, merged_before: Callable[[str], str]) -> None:
     b, c = merged_before("b"), merged_before("c")
-    events = [MergedEvent(event(merged_before(f"a{i}"), b, offset=i), ()) for i in range(3)]
+    events = [JoinedEvent(event(merged_before(f"a{i}"), b, offset=i), ()) for i in range(3)]
 
     result = request(
         keyspace, events, follow_ups=contains_exactly(contains_exactly(c, has_entries(eid="BE_JOB_REQUEST")))
@@ -582,11 +590,40 @@ def test_events_of_one_bundle_share_a_follow_up(keyspace: Keyspace, merged_befor
 def test_with_the_ledger_off_nothing_is_followed_up(
     keyspace: Keyspace, merged_before: Callable[[str], str]
 ) -> None:
-    one = MergedEvent(event(merged_before("a"), merged_before("b")), ())
+    one = JoinedEvent(event(merged_before("a"), merged_before("b")), ())
 
     result = request(keyspace, [one], follow_ups=contains_exactly(), merge=NO_LEDGER)
 
     hamcrest_that(counters(result), not_(has_key("follow-up-events-count")))
+
+
+@pytest.mark.parametrize("limits", [RecordLimits(sync_requests=1_000), RecordLimits(follow_ups=1_000)])
+def test_an_event_with_a_message_that_is_larger_than_its_topic_takes_fails_without_any(
+    limits: RecordLimits, keyspace: Keyspace, merged_before: Callable[[str], str]
+) -> None:
+    b, c = merged_before("b"), merged_before("c")
+    too_long = event("a" * 1_000, b, offset=1)
+    small = event(merged_before("a"), b, offset=2)
+
+    def build(pipeline: TestPipeline) -> None:
+        merged = [JoinedEvent(too_long, (("c" * 1_000, "b1"),)), JoinedEvent(small, (("c1", "b1"),))]
+        made = (
+            pipeline
+            | Create(merged, reshuffle=False)
+            | RequestEnrolmentSync(keyspace.settings(), MERGE, lambda: limits)
+        )
+        error = r"^It is merged, but a message .+ cannot be published: .+ \(max\.message\.bytes is 1,000\)"
+        assert_that(made[FAILED], matches(failure_of(too_long, error)), label="failed")
+        assert_that(made.sync_requests, keys(b), label="sync requests")
+        assert_that(made.follow_ups, keys(c), label="follow-ups")
+
+    def keys(*expected: str) -> Callable[[list[Any]], None]:
+        return lambda records: hamcrest_that([key.decode() for key, _ in records], contains_exactly(*expected))
+
+    hamcrest_that(
+        counters(run_pipeline(build)),
+        equal_to({"success-events-count": 1, "db-update-user-course-batch": 1, "follow-up-events-count": 1}),
+    )
 
 
 def test_an_event_whose_follow_ups_cannot_be_found_out_fails_without_a_request(
@@ -596,13 +633,133 @@ def test_an_event_whose_follow_ups_cannot_be_found_out_fails_without_a_request(
 
     result = run(
         RequestEnrolmentSync(unreachable, MERGE),
-        [MergedEvent(one, (("c1", "b1"),))],
+        [JoinedEvent(one, (("c1", "b1"),))],
         sync_requests=[],
         follow_ups=[],
         failed=[failure_of(one, f"^The merge log could not be read: {NO_ANSWER}")],
     )
 
-    hamcrest_that(counters(result), equal_to({}))
+    hamcrest_that(counters(result).keys(), only_contains(CASSANDRA_RETRIES, CASSANDRA_OUTAGES, HISTORY_ERRORS))
+
+
+# The history
+
+
+def history(keyspace: Keyspace, account: str) -> list[dict[str, Any]]:
+    return keyspace.rows(HISTORY_TABLE, userid=account)
+
+
+def test_the_history_says_what_became_of_each_event_of_a_bundle(
+    keyspace: Keyspace, account: Callable[[str], str]
+) -> None:
+    a, b, c = map(account, "abc")
+    rows = ("user_enrolments", 5, 2), ("content_consumption", 3, 0), ("user_activity_agg", 0, 0)
+    one = JoinedEvent(event(a, b, offset=1), (("c1", "b1"), ("c2", "b2")), rows, 1_000, 2_000)
+    again = JoinedEvent(event(b, c, offset=2, path=[a, b]), (), (("user_enrolments", 5, 0),), 1_000, 2_000)
+    failed = JoinedEvent(
+        dataclasses.replace(event(a, c, offset=3), replayed=True), (("c1", "b1"),), rows, error="late"
+    )
+
+    result = run(
+        RequestEnrolmentSync(keyspace.settings(), MERGE),
+        [one, again, failed],
+        failed=[failure_of(failed.event, "^late$")],
+    )
+
+    (of_one,) = history(keyspace, b)
+    ended = of_one.pop("ended_on")
+    hamcrest_that(datetime.now(UTC).replace(tzinfo=None) - ended, less_than(timedelta(minutes=1)))
+    assert of_one == {
+        "userid": b,
+        "mid": one.event.mid,
+        "fromid": a,
+        "outcome": "merged",
+        "cause": "event",
+        "path": [],
+        "source": one.source.id,
+        "started_on": datetime.fromtimestamp(1, UTC).replace(tzinfo=None),
+        "rows_read": {"user_enrolments": 5, "content_consumption": 3},
+        "rows_written": {"user_enrolments": 2},
+        "requests": 2,
+        "followups": 0,
+        "version": version("merge-user-courses"),
+    }
+    hamcrest_that(
+        history(keyspace, c),
+        contains_inanyorder(
+            has_entries(fromid=b, outcome="unchanged", cause="follow-up", path=[a, b], requests=0),
+            has_entries(fromid=a, outcome="failed", cause="replay", requests=0, source=failed.source.id),
+        ),
+    )
+    hamcrest_that(counters(result), not_(has_key(HISTORY_ERRORS)))
+
+
+def test_an_event_that_comes_twice_in_a_bundle_has_two_rows(
+    keyspace: Keyspace, account: Callable[[str], str]
+) -> None:
+    events = [event(account("from"), account("to"), offset=offset) for offset in range(20)]
+
+    run(RequestEnrolmentSync(keyspace.settings(), MERGE), [JoinedEvent(one, ()) for one in events], failed=[])
+
+    sources = {row["source"] for row in history(keyspace, events[0].to_account)}
+    hamcrest_that(sources, equal_to({one.source.id for one in events}))
+
+
+def test_rows_of_the_history_have_the_configured_ttl(keyspace: Keyspace, account: Callable[[str], str]) -> None:
+    one, days = event(account("from"), account("to")), 3
+    short = dataclasses.replace(MERGE, history_ttl_days=days)
+
+    run(RequestEnrolmentSync(keyspace.settings(), short), [JoinedEvent(one, ())], failed=[])
+
+    query = f"SELECT TTL(outcome) AS ttl FROM {HISTORY_TABLE} WHERE userid = %s"
+    ttl = keyspace.session.execute(query, [one.to_account]).one()["ttl"]
+    hamcrest_that(days * 86_400 - ttl, all_of(greater_than_or_equal_to(0), less_than(60)))
+
+
+@pytest.mark.parametrize("merge", [dataclasses.replace(MERGE, history_ttl_days=0), NO_LEDGER])
+def test_with_a_ttl_of_0_or_the_ledger_off_there_is_no_history(
+    merge: MergeSettings, keyspace: Keyspace, account: Callable[[str], str]
+) -> None:
+    one = event(account("from"), account("to"))
+
+    run(RequestEnrolmentSync(keyspace.settings(), merge), [JoinedEvent(one, ())], failed=[])
+
+    hamcrest_that(history(keyspace, one.to_account), empty())
+
+
+def test_a_history_that_cannot_be_written_fails_no_event_and_is_counted(make_keyspace: MakeKeyspace) -> None:
+    keyspace = make_keyspace()
+    keyspace.session.execute(f"DROP TABLE {HISTORY_TABLE}")
+    events = [JoinedEvent(event("a", f"b{i}", offset=i), (("c1", "b1"),)) for i in range(3)]
+
+    result = run(RequestEnrolmentSync(keyspace.settings(), MERGE), events, failed=[])
+
+    hamcrest_that(
+        counters(result),
+        equal_to({"success-events-count": 3, "db-update-user-course-batch": 3, HISTORY_ERRORS: 3}),
+    )
+
+
+def test_history_or_not_gives_the_same_tables_and_outputs(
+    keyspace: Keyspace, account: Callable[[str], str]
+) -> None:
+    counts, tables = [], []
+    for days in (730, 0):
+        a, b = account(f"a{days}"), account(f"b{days}")
+        keyspace.insert({ENROLMENTS: [enrolment(a, status=2), enrolment(b, "c2")]})
+        settings = dataclasses.replace(MERGE, history_ttl_days=days)
+
+        def build(pipeline: TestPipeline, a: str = a, b: str = b, settings: MergeSettings = settings) -> None:
+            made = build_graph(pipeline | Create([record(message(a, b))]), keyspace.settings(), settings)
+            assert_that(made.sync_requests, lambda records: hamcrest_that(records, has_length(2)))
+
+        counted = counters(run_pipeline(build)).items()
+        counts.append({name: count for name, count in counted if "latency" not in name})
+        rows = {table: keyspace.rows(table, userid=b) for table in (ENROLMENTS, CONTENT_CONSUMPTION, LEDGER)}
+        tables.append({table: [{**row, "userid": ""} for row in found] for table, found in rows.items()})
+        hamcrest_that(history(keyspace, b), has_length(1 if days else 0))
+    hamcrest_that(counts[1], equal_to(counts[0]))
+    hamcrest_that(tables[1], equal_to(tables[0]))
 
 
 # The whole graph

@@ -9,10 +9,10 @@ from typing import Protocol
 import pytest
 from apache_beam.utils.subprocess_server import SubprocessServer
 
+from faults.job import Job
+from faults.keyspaces import MakeKeyspace
 from local.service import Service
 from local.settings import LocalSettings
-from tests.keyspaces import MakeKeyspace
-from tests.whole.job import Job
 
 
 class MakeJob(Protocol):
@@ -28,7 +28,7 @@ def _one_expansion_service() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_job(settings: LocalSettings, kafka_service: Service, make_keyspace: MakeKeyspace) -> MakeJob:
     def make(*, partitions: int = 2, options: list[str] | None = None) -> Job:
         env = f"t{uuid.uuid4().hex[:12]}"

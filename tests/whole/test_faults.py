@@ -8,14 +8,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hamcrest import assert_that, equal_to, greater_than, has_length
 
-from tests.streams import Stream
+from faults.job import Job
+from faults.streams import Stream
 from tests.whole.conftest import MakeJob
-from tests.whole.job import Job
 
 
 def _stream(job: Job, seed: int, *, accounts: int = 225, events: int = 300) -> Stream:
@@ -24,66 +26,70 @@ def _stream(job: Job, seed: int, *, accounts: int = 225, events: int = 300) -> S
     return stream
 
 
-def _wait_until_merging(stream: Stream, process: subprocess.Popen[str], least: int) -> None:
-    deadline = time.monotonic() + 120
-    while stream.merged() < least:
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+@dataclass(frozen=True)
+class _Run:
+    """The command, running, and the file of what it says."""
+
+    process: subprocess.Popen[str]
+    output: Path
+
+    def check_runs(self) -> None:
+        assert self.process.poll() is None, self.output.read_text()
+
+    def wait_until(self, reached: Callable[[], bool]) -> None:
+        """Wait while it runs, and leave it the time to."""
+        deadline = time.monotonic() + 120
+        while not reached():
+            self.check_runs()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.05)
+        self.check_runs()
+
+    def end(self) -> None:
+        assert self.process.wait(timeout=240) == 0, self.output.read_text()
 
 
 @contextmanager
-def started(job: Job) -> Iterator[subprocess.Popen[str]]:
+def started(job: Job, folder: Path) -> Iterator[_Run]:
     """The command, running; whatever is left of it at the end is killed."""
-    process = job.start()
+    output = folder / "output.txt"
+    with output.open("w") as stdout:
+        process = job.start(stdout)
     try:
-        yield process
+        yield _Run(process, output)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
-
-
 def test_a_run_during_which_cassandra_is_killed_and_started_again_merges_all(
-    make_job: MakeJob, cassandra_service: Any
+    make_job: MakeJob, cassandra_service: Any, tmp_path: Path
 ) -> None:
     stream = _stream(make_job(partitions=4), seed=1)
-    with started(stream.job) as process:
-        _wait_until_merging(stream, process, 20)
+    with started(stream.job, tmp_path) as run:
+        run.wait_until(lambda: stream.merged() >= 20)
 
         cassandra_service.kill()
         time.sleep(5)
-        assert process.poll() is None, process.communicate()[0]
+        run.check_runs()
         cassandra_service.start()
         cassandra_service.wait_ready()
 
-        _end(process)
+        run.end()
     stream.check()
 
 
-@pytest.mark.parametrize(
-    ("seed", "reached"),
-    [
-        (2, lambda stream: stream.merged() > 0),
-        (3, lambda stream: stream.merged() > 50),
-        (4, lambda stream: bool(stream.job.sync_requests())),
-    ],
-    ids=["after the first merges", "in the middle", "when the first outputs are written"],
-)
-def test_a_run_that_is_killed_is_made_good_by_the_next(
-    seed: int, reached: Callable[[Stream], bool], make_job: MakeJob
-) -> None:
-    stream = _stream(make_job(partitions=4), seed)
-    with started(stream.job) as process:
-        deadline = time.monotonic() + 120
-        while not reached(stream) and process.poll() is None:
-            assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()[0]
+@pytest.mark.timeout(600)  # four runs of the command, each of which starts two JVMs
+def test_a_run_that_is_killed_again_and_again_is_made_good_by_the_next(make_job: MakeJob, tmp_path: Path) -> None:
+    stream = _stream(make_job(partitions=4), seed=2)
+    for reached in (
+        lambda: stream.merged() > 0,
+        lambda: stream.merged() > 50,
+        lambda: bool(stream.job.sync_requests()),  # so that the first outputs are written
+    ):
+        with started(stream.job, tmp_path) as run:
+            run.wait_until(reached)
 
     stream.job.run()
 
@@ -91,14 +97,14 @@ def test_a_run_that_is_killed_is_made_good_by_the_next(
 
 
 def test_events_that_cassandra_could_not_take_in_time_are_in_the_failed_topic_and_can_be_merged_later(
-    make_job: MakeJob, cassandra_service: Any
+    make_job: MakeJob, cassandra_service: Any, tmp_path: Path
 ) -> None:
     stream = _stream(make_job(options=["--cassandra_retry_seconds=1"]), seed=5, accounts=30, events=40)
-    with started(stream.job) as process:
-        _wait_until_merging(stream, process, 5)
+    with started(stream.job, tmp_path) as run:
+        run.wait_until(lambda: stream.merged() >= 5)
         cassandra_service.kill()
         try:
-            _end(process)
+            run.end()
         finally:
             cassandra_service.start()
             cassandra_service.wait_ready()

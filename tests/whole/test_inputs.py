@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hamcrest import assert_that, equal_to, has_entries, has_key, has_length, not_
 
+from faults.events import message
+from faults.job import Job
+from faults.memory_tables import CONTENT_CONSUMPTION, ENROLMENTS
 from pipeline.report import RunMetrics
-from tests.memory_tables import CONTENT_CONSUMPTION, ENROLMENTS
-from tests.transforms.events import message
 from tests.whole.conftest import MakeJob
-from tests.whole.job import Job
 
 MALFORMED: dict[str, Any] = {
     "cut off": json.dumps(message())[:-5].encode(),

@@ -3,102 +3,62 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
 from hamcrest import assert_that, contains_inanyorder, equal_to, has_length, matches_regexp
 
+from faults.comparable_rows import comparable
+from faults.job import Job
+from faults.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, KEYS
 from local.settings import PROJECT
 from pipeline.report import RunMetrics
-from tests.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, KEYS, comparable
-from tests.reference_cases import DIFFERENT, SAME
+from tests.reference_cases import DIFFERENT, SAME, ReferenceCase, account_of, reference_case
 from tests.whole.conftest import MakeJob
-from tests.whole.job import Job
 
-CASES_DIR = PROJECT / "tests" / "reference_cases"
 TABLES = (CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG)
 
 Rows = dict[str, list[dict[str, Any]]]
 Merged = tuple[Job, RunMetrics, Rows]
 
 
-def _case(name: str) -> dict[str, Any]:
-    """A case, whose accounts carry its name, so that all cases can be merged in one run."""
-    case = json.loads((CASES_DIR / f"{name}.json").read_text())
-    for rows in (case["before"], case["after"]):
-        for table in TABLES:
-            for row in rows[table]:
-                account = "user_id" if table == ACTIVITY_AGG else "userid"
-                row[account] = f"{name}:{row[account]}"
-    for event in case["events"]:
-        for account in ("fromAccountId", "toAccountId"):
-            event["edata"][account] = f"{name}:{event['edata'][account]}"
-    for requests in case["sync_requests"]:
-        for request in requests:
-            batch = request["edata"]["batchId"]
-            request["edata"]["userId"] = user = f"{name}:{request['edata']['userId']}"
-            request["object"]["id"] = f"{batch}_{user}"
-    return case
+@pytest.fixture(scope="module")
+def cases() -> dict[str, ReferenceCase]:
+    """All cases, whose accounts carry their names, so that they can be merged in one run."""
+    assert {path.stem for path in (PROJECT / "tests" / "reference_cases").glob("*.json")} == {*SAME, *DIFFERENT}
+    return {name: reference_case(name, accounts=f"{name}:") for name in (*SAME, *DIFFERENT)}
 
 
 @pytest.fixture(scope="module")
-def cases() -> dict[str, dict[str, Any]]:
-    assert {path.stem for path in CASES_DIR.glob("*.json")} == {*SAME, *DIFFERENT}
-    return {name: _case(name) for name in (*SAME, *DIFFERENT)}
-
-
-@pytest.fixture(scope="module")
-def merged(make_job: MakeJob, cases: dict[str, dict[str, Any]]) -> tuple[Job, RunMetrics, Rows]:
+def merged(make_job: MakeJob, cases: dict[str, ReferenceCase]) -> tuple[Job, RunMetrics, Rows]:
     job = make_job()
     for case in cases.values():
-        job.insert({table: [_typed(row) for row in case["before"][table]] for table in TABLES})
+        job.insert(case.before)
         # Events without a key lie in any partition; those of one case are to be merged in their order.
-        job.publish(case["events"], partition=0)
+        job.publish(case.events, partition=0)
     return job, job.run(), job.rows()
 
 
-def _typed(row: dict[str, Any]) -> dict[str, Any]:
-    """Columns as the driver wants them: timestamps are ISO 8601 in the cases."""
-    return {column: _typed_value(value) for column, value in row.items() if value != "<now>"}
-
-
-def _typed_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _typed_value(item) for key, item in value.items()}
-    if isinstance(value, str) and value.endswith("Z") and "T" in value:
-        return datetime.fromisoformat(value).replace(tzinfo=None)
-    return value
-
-
 def _of_case(rows: Rows, name: str) -> Rows:
-    return {
-        table: [row for row in rows[table] if str(row.get("userid", row.get("user_id"))).startswith(f"{name}:")]
-        for table in TABLES
-    }
-
-
-def _expected(case: dict[str, Any]) -> dict[str, Any]:
-    return comparable({table: [_typed(row) for row in case["after"][table]] for table in TABLES})
+    return {table: [row for row in rows[table] if account_of(row).startswith(f"{name}:")] for table in TABLES}
 
 
 @pytest.mark.parametrize("name", SAME)
 def test_a_first_merge_leaves_what_the_reference_leaves(
-    name: str, merged: Merged, cases: dict[str, dict[str, Any]]
+    name: str, merged: Merged, cases: dict[str, ReferenceCase]
 ) -> None:
     _, _, after = merged
 
-    actual, expected = comparable(_of_case(after, name)), _expected(cases[name])
+    actual, expected = comparable(_of_case(after, name)), comparable(cases[name].after)
 
     for table in TABLES:
         assert_that(actual[table], equal_to(expected[table]), table)
 
 
-def test_each_event_requests_what_the_reference_requests(merged: Merged, cases: dict[str, dict[str, Any]]) -> None:
+def test_each_event_requests_what_the_reference_requests(merged: Merged, cases: dict[str, ReferenceCase]) -> None:
     job, metrics, _ = merged
-    requests = [request for case in cases.values() for of_event in case["sync_requests"] for request in of_event]
+    requests = [request for case in cases.values() for of_event in case.sync_requests for request in of_event]
 
     actual = job.sync_requests()
 
@@ -109,9 +69,9 @@ def test_each_event_requests_what_the_reference_requests(merged: Merged, cases: 
     assert_that(placeholders, contains_inanyorder(*requests))
 
 
-def test_nothing_fails(merged: Merged, cases: dict[str, dict[str, Any]]) -> None:
+def test_nothing_fails(merged: Merged, cases: dict[str, ReferenceCase]) -> None:
     job, metrics, _ = merged
-    events = sum(len(case["events"]) for case in cases.values())
+    events = sum(len(case.events) for case in cases.values())
 
     assert_that(metrics.counters["success-events-count"], equal_to(events))
     assert_that(job.failed(), has_length(0))
@@ -119,11 +79,11 @@ def test_nothing_fails(merged: Merged, cases: dict[str, dict[str, Any]]) -> None
 
 
 def test_where_the_reference_counts_a_repeated_event_twice_each_view_counts_once(
-    merged: Merged, cases: dict[str, dict[str, Any]]
+    merged: Merged, cases: dict[str, ReferenceCase]
 ) -> None:
     _, _, after = merged
     name = "same_event_twice"
-    expected = copy.deepcopy(cases[name]["after"])
+    expected = copy.deepcopy(cases[name].after)
     for row in _primary(expected[CONTENT_CONSUMPTION], name):
         counts = {"do_1": {"viewcount": 7, "completedcount": 2}, "do_2": {"viewcount": 5}}
         row.update(counts[row["contentid"]])
@@ -133,10 +93,10 @@ def test_where_the_reference_counts_a_repeated_event_twice_each_view_counts_once
     _assert_case(after, name, expected)
 
 
-def test_where_the_reference_loses_scores_the_larger_stay(merged: Merged, cases: Any) -> None:
+def test_where_the_reference_loses_scores_the_larger_stay(merged: Merged, cases: dict[str, ReferenceCase]) -> None:
     _, _, after = merged
     name = "agg_other_keys"
-    expected = copy.deepcopy(cases[name]["after"])
+    expected = copy.deepcopy(cases[name].after)
     for row in _primary(expected[ACTIVITY_AGG], name):
         row["agg"] = {"completedCount": 7}
         row["aggregates"] = {
@@ -150,10 +110,12 @@ def test_where_the_reference_loses_scores_the_larger_stay(merged: Merged, cases:
     _assert_case(after, name, expected)
 
 
-def test_where_the_reference_drops_an_enrolment_both_become_one(merged: Merged, cases: Any) -> None:
+def test_where_the_reference_drops_an_enrolment_both_become_one(
+    merged: Merged, cases: dict[str, ReferenceCase]
+) -> None:
     _, _, after = merged
     name = "enrol_same_batch_both"
-    expected = copy.deepcopy(cases[name]["after"])
+    expected = copy.deepcopy(cases[name].after)
     from_row = next(row for row in expected[ENROLMENTS] if row["userid"] == f"{name}:f")
     for row in _primary(expected[ENROLMENTS], name):
         row.update({column: value for column, value in from_row.items() if column != "userid"})
@@ -162,11 +124,11 @@ def test_where_the_reference_drops_an_enrolment_both_become_one(merged: Merged, 
 
 
 def _primary(rows: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
-    return (row for row in rows if row.get("userid", row.get("user_id")) == f"{name}:t")
+    return (row for row in rows if account_of(row) == f"{name}:t")
 
 
 def _assert_case(after: Rows, name: str, expected: Rows) -> None:
     actual = comparable(_of_case(after, name))
-    wanted = comparable({table: [_typed(row) for row in expected[table]] for table in TABLES})
+    wanted = comparable(expected)
     for table in KEYS:
         assert_that(actual[table], equal_to(wanted[table]), table)

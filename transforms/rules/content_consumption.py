@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from transforms.rules.dates import TextDates
-from transforms.rules.joins import larger
+from transforms.rules.joins import larger, later
 from transforms.rules.rows import Pair, Row, RowWrite
-from transforms.rules.table_rules import TableRules
+from transforms.rules.table_rules import FromLaterSide, TableRules
+from transforms.rules.view_counts import MAPS, MAX_INT, Raised, Totals, known, merge_counts, new_facts
 
-MAX_INT = 2_147_483_647
-"""The largest value of Cassandra's int, at which sums stop."""
-
-_LARGER = (
-    "status",
-    "progress",
-    "completionpercentage",
-    "datetime",
-    "last_access_time",
-    "last_completed_time",
-    "last_updated_time",
-)
-_LATER_TEXT = ("lastaccesstime", "lastcompletedtime", "lastupdatedtime")
-
-_MAPS = {"viewcount": "viewcounts", "completedcount": "completedcounts"}
-"""The columns that are summed, and the ledger's map for each."""
+_CONTENTS_A_FACT = 10_000
+"""A bound of what is in one mutation whole: a fact of so many contents has about 600 KB."""
 
 KEY = "courseid", "batchid", "contentid"
-COUNTERS = tuple(_MAPS)
+KEY_OF_NEWER_RELEASES = "collectionid", "contextid", "contentid"
+"""The columns of the primary key but for the account, by release: course, batch and content."""
 
-ByContent = Mapping[str, int]
+COUNTERS = tuple(MAPS)
+"""The columns that are summed."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchWrites:
-    """All that is written for one course batch of the to account, which goes into one mutation.
+    """All that is written for one course batch of the to account, or for a part of a large one.
 
     Attributes:
         courseid: the course.
         batchid: the batch.
         rows: rows of user_content_consumption.
-        ledger: rows of user_content_merge_ledger, whole: its maps are frozen.
+        facts: rows of the ledger, to be written first: no row may be sent before they are acknowledged.
     """
 
     courseid: str
     batchid: str
     rows: list[RowWrite]
-    ledger: list[Row]
+    facts: list[Row]
 
 
 def merge_content_consumption(
@@ -60,133 +49,100 @@ def merge_content_consumption(
     from_ledger: Iterable[Row],
     to_ledger: Iterable[Row],
     *,
-    dates: TextDates,
+    rules: TableRules,
+    mid: str,
     now: Any,
     ledger: bool,
 ) -> list[BatchWrites]:
     """Merge the from account's content rows into the to account's, each view counted once.
 
     The source of the columns' rules is design.md, "The merge, table by table", of the sums "Counting each view
-    once". The from rows must have been read before the from ledger: where another merge writes to both between
-    the two reads, the account's own counts then come out too small, which a later merge mends; the other way
-    round they would come out too large, for good.
+    once". Of either account the rows must have been read before the ledger: a total that is newer than the ledger
+    has views of others that the ledger does not know of, which would be taken for the account's own.
 
     Args:
         from_account: the account whose rows are merged.
         to_account: the account that receives them.
         pairs: the content rows of the from account, of whole course batches, in the order of their keys, each
             with the to account's and the counts of COUNTERS.
-        from_ledger: all ledger rows of the from account.
-        to_ledger: all ledger rows of the to account.
-        dates: compares text dates.
-        now: the time of the merge.
+        from_ledger: all facts of the from account about these batches.
+        to_ledger: all facts of the to account about these batches.
+        rules: content_rules() of the table.
+        mid: the message id of the event, for the facts.
+        now: the time of the merge, for the facts.
         ledger: whether to keep the ledger; if not, counts are plainly summed, at every merge again.
 
     Returns:
         The course batches with something to write, in the order of their keys.
     """
-    rules = content_rules(dates)
-    from_ledgers, to_ledgers = _by_batch(from_ledger), _by_batch(to_ledger)
+    from_facts, to_facts = _by_batch(from_ledger), _by_batch(to_ledger)
     batches = []
-    for batch, group in groupby(pairs, key=lambda pair: pair.key[:2]):
-        in_batch = list(group)
-        received = _BatchLedger(to_account, to_ledgers.get(batch, ()))
-        added: list[tuple[str, ByContent]] = []
+    for batch, in_batch in _batches(pairs):
+        totals: list[list[int]] = []
+        raised: dict[str, Raised] = {}
         for place, counter in enumerate(COUNTERS):
-            counts = {pair.key[2]: pair.counts[place] or 0 for pair in in_batch}
+            before = [(pair.key[2], pair.from_counts[place] or 0, pair.to_counts[place] or 0) for pair in in_batch]
             if ledger:
-                shares = _shares(from_account, counts, counter, from_ledgers.get(batch, ()))
-                added.append((counter, received.raise_entries(counter, shares)))
+                from_known, to_known = (known(facts.get(batch, ()), counter) for facts in (from_facts, to_facts))
+                new, raised[counter] = merge_counts(from_account, to_account, before, from_known, to_known)
             else:
-                added.append((counter, counts))
+                new = _plain_sums(before)
+            totals.append(new)
         rows = []
-        for pair in in_batch:
-            values, copied = rules.values(pair), pair.copied is not None
-            for (counter, increases), count, old in zip(added, pair.counts, pair.own_counts, strict=True):
-                increase = increases.get(pair.key[2], 0)
+        for pair, *after in zip(in_batch, *totals, strict=True):
+            copied = pair.differences is None
+            values = rules.changes(pair.differences or {})
+            counts = zip(COUNTERS, after, pair.from_counts, pair.to_counts, strict=True)
+            for counter, total, from_count, to_count in counts:
                 # The sum of two nulls is null.
-                if increase or count is not None or old is not None:
-                    total = min((old or 0) + increase, MAX_INT)
-                    if total != (count if copied else old):
-                        values[counter] = total
+                is_null = not total and from_count is None and to_count is None
+                if not is_null and total != (from_count if copied else to_count):
+                    values[counter] = total
             if copied or values:
                 rows.append(rules.write(to_account, pair, values))
-        ledger_rows = received.raised_rows(batch, now)
-        if rows or ledger_rows:
-            batches.append(BatchWrites(batch[0], batch[1], rows, ledger_rows))
+        key = {"userid": to_account, "courseid": batch[0], "batchid": batch[1], "mid": mid, "recorded_on": now}
+        facts = new_facts(key, raised)
+        if rows or facts:
+            batches.append(BatchWrites(batch[0], batch[1], rows, facts))
     return batches
 
 
+def _batches(pairs: Iterable[Pair]) -> Iterator[tuple[tuple[str, ...], list[Pair]]]:
+    """Pairs by course batch; a large one in parts, so that no fact is too large to be written."""
+    for batch, group in groupby(pairs, key=lambda pair: pair.key[:2]):
+        while in_batch := list(islice(group, _CONTENTS_A_FACT)):
+            yield batch, in_batch
+
+
 @lru_cache
-def content_rules(dates: TextDates) -> TableRules:
-    """The rules of the columns but for COUNTERS."""
+def content_rules(dates: TextDates, key: tuple[str, str, str] = KEY) -> TableRules:
+    """The rules of the columns, in design.md's order; `key` is what the table calls course, batch and content."""
     return TableRules(
         account="userid",
-        key=KEY,
-        joins=dict.fromkeys(_LARGER, larger) | dict.fromkeys(_LATER_TEXT, dates.later),
-        together={"last_access_time": ("progressdetails",)},
+        key=key,
+        columns={
+            "status": larger,
+            "progress": larger,
+            "completionpercentage": larger,
+            "datetime": later,
+            "last_access_time": later,
+            "last_completed_time": later,
+            "last_updated_time": later,
+            "lastaccesstime": dates.later,
+            "lastcompletedtime": dates.later,
+            "lastupdatedtime": dates.later,
+            "progressdetails": FromLaterSide("last_access_time"),
+        },
+        counters=COUNTERS,
     )
-
-
-def _batch(row: Row) -> tuple[str, str]:
-    return row["courseid"], row["batchid"]
 
 
 def _by_batch(ledger: Iterable[Row]) -> dict[tuple[str, ...], list[Row]]:
     batches: dict[tuple[str, ...], list[Row]] = {}
-    for row in ledger:
-        batches.setdefault(_batch(row), []).append(row)
+    for fact in ledger:
+        batches.setdefault((fact["courseid"], fact["batchid"]), []).append(fact)
     return batches
 
 
-def _shares(account: str, counts: ByContent, counter: str, ledger: Iterable[Row]) -> dict[str, ByContent]:
-    """What each origin contributed to the counts of an account's contents, the rest being the account's own."""
-    shares: dict[str, ByContent] = {
-        row["originid"]: {content: count for content, count in _entries(row, counter).items() if content in counts}
-        for row in ledger
-    }
-    rest = counts
-    for share in shares.values():
-        rest = {content: count - share.get(content, 0) for content, count in rest.items()}
-    return shares | {account: rest}
-
-
-class _BatchLedger:
-    """Which origin contributed how much to the contents of one course batch of an account.
-
-    Grow-only counters, one for each origin: an entry is only ever replaced by a larger one, so that counting the
-    same views again adds nothing.
-    """
-
-    def __init__(self, account: str, rows: Iterable[Row]) -> None:
-        self._account = account
-        self._rows: dict[str, Row] = {row["originid"]: row for row in rows}
-        self._raised: dict[str, dict[str, ByContent]] = {}
-
-    def raise_entries(self, counter: str, shares: Mapping[str, ByContent]) -> ByContent:
-        """Raise entries that are below the origins' shares, but for the account's own; by how much in all."""
-        added: dict[str, int] = {}
-        for origin, share in shares.items():
-            if origin == self._account:
-                continue
-            entries = _entries(self._rows.get(origin, {}), counter)
-            higher = {content: count for content, count in share.items() if count > entries.get(content, 0)}
-            if higher:
-                self._raised.setdefault(origin, {})[counter] = {**entries, **higher}
-                for content, count in higher.items():
-                    added[content] = added.get(content, 0) + count - entries.get(content, 0)
-        return added
-
-    def raised_rows(self, batch: tuple[str, ...], now: Any) -> list[Row]:
-        """The ledger rows of origins of which an entry was raised, whole, in the order of the origins."""
-        key = {"userid": self._account, "courseid": batch[0], "batchid": batch[1], "updated_on": now}
-        return [key | {"originid": origin} | self._maps(origin) for origin in sorted(self._raised)]
-
-    def _maps(self, origin: str) -> Row:
-        raised, row = self._raised[origin], self._rows.get(origin, {})
-        maps = {column: raised.get(counter) or _entries(row, counter) for counter, column in _MAPS.items()}
-        return {column: entries for column, entries in maps.items() if entries}
-
-
-def _entries(row: Row, counter: str) -> ByContent:
-    return row.get(_MAPS[counter]) or {}
+def _plain_sums(totals: Iterable[Totals]) -> list[int]:
+    return [min(from_total + to_total, MAX_INT) for _, from_total, to_total in totals]

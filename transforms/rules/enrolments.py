@@ -7,20 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from transforms.rules.dates import TextDates
-from transforms.rules.joins import larger, larger_by_key, smaller, union
+from transforms.rules.joins import earlier, either, keep_to, larger, larger_by_key, later, union
 from transforms.rules.rows import Pair, RowWrite
-from transforms.rules.table_rules import TableRules
-
-_LARGER = (
-    "active",  # true if either is
-    "status",
-    "progress",
-    "completionpercentage",
-    "certstatus",
-    "datetime",
-    "lastcontentaccesstime",
-)
-_SMALLER = ("completedon", "enrolled_date")
+from transforms.rules.table_rules import FromLaterSide, TableRules
 
 KEY = "courseid", "batchid"
 
@@ -29,8 +18,6 @@ Certificate = Mapping[str, str]
 
 def merge_user_enrolments(to_account: str, pairs: Iterable[Pair], *, dates: TextDates) -> list[RowWrite]:
     """Merge the from account's enrolments into the to account's (design.md, "The merge, table by table").
-
-    addedby has no join: the primary's stays.
 
     Args:
         to_account: the account that receives the enrolments.
@@ -43,28 +30,43 @@ def merge_user_enrolments(to_account: str, pairs: Iterable[Pair], *, dates: Text
     rules = enrolment_rules(dates)
     writes = []
     for pair in pairs:
-        values = rules.values(pair)
-        if pair.copied is not None or values:
+        values = rules.changes(pair.differences or {})
+        if pair.differences is None or values:
             writes.append(rules.write(to_account, pair, values))
     return writes
 
 
 @lru_cache
 def enrolment_rules(dates: TextDates) -> TableRules:
-    """The rules of the columns."""
+    """The rules of the columns, in design.md's order."""
     return TableRules(
         account="userid",
         key=KEY,
-        joins=dict.fromkeys(_LARGER, larger)
-        | dict.fromkeys(_SMALLER, smaller)
-        | dict.fromkeys(("certificates", "issued_certificates"), _union_of_certificates)
-        | {"enrolleddate": dates.earlier, "contentstatus": larger_by_key},
-        together={"lastcontentaccesstime": ("lastreadcontentid", "lastreadcontentstatus")},
+        columns={
+            "active": either,
+            "status": larger,
+            "progress": larger,
+            "completionpercentage": larger,
+            "certstatus": larger,
+            "contentstatus": larger_by_key,
+            "completedon": earlier,
+            "enrolled_date": earlier,
+            "enrolleddate": dates.earlier,
+            "datetime": later,
+            "lastcontentaccesstime": later,
+            "lastreadcontentid": FromLaterSide("lastcontentaccesstime"),
+            "lastreadcontentstatus": FromLaterSide("lastcontentaccesstime"),
+            "certificates": _union_of_certificates,
+            "issued_certificates": _union_of_certificates,
+            "addedby": keep_to,
+        },
     )
 
 
-def _union_of_certificates(own: Iterable[Certificate], theirs: Iterable[Certificate]) -> list[Certificate]:
-    return union(own, theirs, _identity, _rank)
+def _union_of_certificates(
+    from_certificates: Iterable[Certificate], to_certificates: Iterable[Certificate]
+) -> list[Certificate]:
+    return union(from_certificates, to_certificates, _identity, _rank)
 
 
 def _identity(certificate: Certificate) -> Hashable:
@@ -72,5 +74,5 @@ def _identity(certificate: Certificate) -> Hashable:
 
 
 def _rank(certificate: Certificate) -> tuple[Any, ...]:
-    """Of two that have one identifier but differ, the one that was issued last is kept, in the primary's place."""
+    """Of two that have one identifier but differ, the one issued last is kept, in the to account's place."""
     return certificate.get("lastIssuedOn", ""), sorted(certificate.items())

@@ -31,9 +31,8 @@ class FollowUp:
 def follow_ups(event: MergeEvent, log: Iterable[Row]) -> Iterator[FollowUp]:
     """The follow-ups that an event may need when it has been merged (design.md, "Order does not matter").
 
-    One is needed if its account lacks anything of the to account's history; that needs the tables, so it is the
-    caller's to find out. It is also what brings cycles to an end: design.md has a path visit no account twice
-    instead, but the paths without a repeat through a net of merges are exponentially many (docs/decisions).
+    One is needed only where its account lacks anything of the to account's history. The caller finds that out,
+    since it takes the tables; it is also what brings cycles of merges to an end (docs/decisions/0001).
 
     Args:
         event: the event.

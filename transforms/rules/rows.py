@@ -8,18 +8,19 @@ from typing import Any, NamedTuple
 Row = dict[str, Any]
 """A Cassandra row by column name; a null column is None or absent."""
 
-
 StoredRow = tuple[bytes | None, ...]
-"""A row as it is stored: the value of each column of the table, in the table's order, None for null."""
+"""A row as it is stored: the value of each column of the table, in the table's order, None for null.
 
-Differences = dict[str, tuple[Any, Any]]
-"""The columns in which two rows differ: the from account's value, and the to account's.
-
-Numbers and timestamps may be the bytes that are stored, which compare as they do: rules compare values of columns,
-and compute with none.
+A rule hands one on, from a Pair to a RowWrite, and never looks into it.
 """
 
+DifferingColumns = dict[str, tuple[Any, Any]]
+"""Of two rows, the columns in which they differ: (the from account's value, the to account's), None for null."""
+
 Counts = tuple[int | None, ...]
+
+
+_LAST_US = 2**63 - 1
 
 
 class Pair(NamedTuple):
@@ -27,32 +28,53 @@ class Pair(NamedTuple):
 
     Attributes:
         key: the primary key but for the account.
-        copied: the from account's row, decoded or as it is stored, if the to account has none of that key.
-        differences: if it has one, the columns in which they differ, but for key and counters.
-        counts: the from account's counters.
-        own_counts: the to account's counters, all null where it has no row.
+        from_row: the from account's row.
+        differences: the columns in which the to account's row differs, but for key and counters; None where the
+            to account has no row of that key, so that the from account's is copied.
+        from_counts: the from account's counters.
+        to_counts: the to account's counters, all null where it has no row.
+        to_written_us: when the latest of the to account's counters was written, by whatever clock that was, in
+            microseconds since the epoch; 0 where none was.
     """
 
     key: tuple[str, ...]
-    copied: Row | StoredRow | None
-    differences: Differences
-    counts: Counts
-    own_counts: Counts
+    from_row: Row | StoredRow
+    differences: DifferingColumns | None
+    from_counts: Counts = ()
+    to_counts: Counts = ()
+    to_written_us: int = 0
 
 
 class RowWrite(NamedTuple):
     """The change of one row of the to account.
 
     Attributes:
-        copied: whether the to account had no such row, so that it is inserted.
-        values: the whole primary key, with the to account in it, and only the columns to write, none of them
-            null. For a row that was there, maps hold only the entries that change, and lists are whole.
-        stored: of a row that is copied as it is stored, all of it; there, `values` need only have the to account.
+        values: the columns to write, none of them null, and the to account. Of a row that is not copied they have
+            the whole primary key; maps hold only the entries that change, lists are whole.
+        copied: the from account's row, where it is inserted as it is but for `values`.
+        replaces: whether the copied row takes the place of one that the to account has: its nulls are written too.
+        later_than_us: when the counters were written that the new ones were computed from, in microseconds since
+            the epoch.
     """
 
-    copied: bool
     values: Row
-    stored: StoredRow | None = None
+    copied: Row | StoredRow | None = None
+    replaces: bool = False
+    later_than_us: int = 0
+
+    def timestamp_us(self, now_us: int) -> int:
+        """The write's timestamp: now, or later where a clock that is ahead wrote what this replaces.
+
+        At the end of all times it is the same; of two values of the same timestamp Cassandra keeps the larger.
+        """
+        return max(now_us, min(self.later_than_us + 1, _LAST_US))
+
+    def columns(self) -> Row:
+        """All columns that are written; a copied row must be a decoded one."""
+        if not isinstance(self.copied, dict):
+            return self.values
+        columns = self.copied | self.values
+        return {column: value for column, value in columns.items() if self.replaces or not is_null(value)}
 
 
 def is_null(value: Any) -> bool:

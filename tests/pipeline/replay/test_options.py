@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.settings import resolve
 from pipeline.replay.options import ReplayOptions, read_options
 from pipeline.replay.selection import Selection
-from pipeline.settings import resolve
 
 NOW = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -107,6 +107,12 @@ def test_codes_and_accounts_that_cannot_be_are_refused() -> None:
     codes = "give DATA_ERROR, ERR_MERGE_USER_COURSES_INVALID_EVENT or all"
     assert refusal("--error_code=data_error") == f"--error_code is 'data_error': {codes}."
     assert refusal("--account= ") == "--account is ' ': give the id of an account."
+
+
+def test_a_rate_is_a_number_of_events_a_second() -> None:
+    assert read().per_second is None
+    assert read("--rate=2.5").per_second == 2.5
+    assert refusal("--rate=0") == "--rate is '0': give a number of events a second, 1 or more."
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from faults.events import message
 from pipeline.replay.selection import Chooser, FailedRecord, Selection, Verdict, read_failed_record, utc
-from tests.transforms.events import message
 from transforms.elements import FailedEvent, Source
-from transforms.failures import DATA_ERROR, INVALID_EVENT, failed_event
+from transforms.format_failed_events import DATA_ERROR, INVALID_EVENT, failed_event, failed_record
+from transforms.strict_json import write_json
 
 SOURCE = Source("failed", 1, 42, 1_769_896_800_000)
 ANYTHING = Selection(None, frozenset(), None, None)
@@ -34,18 +35,36 @@ def record(original: bytes | None = None, code: str = DATA_ERROR) -> FailedRecor
 def test_a_record_is_read_with_all_that_is_known_of_it() -> None:
     assert record() == FailedRecord(
         source=SOURCE,
+        origin=Source("in", 0, 7, 1),
         error_code=DATA_ERROR,
         error="What is wrong",
         mid="LP.1648720639981.from-to",
         from_account="from",
         to_account="to",
-        original=json.dumps(message()).encode(),
+        original=write_json(message()),
+        whole_bytes=None,
     )
+
+
+def test_of_an_original_that_was_too_large_the_beginning_is_read_and_the_whole_tells_its_accounts() -> None:
+    whole = json.dumps(message(more="x" * 5_000)).encode()
+    written = failed_record(FailedEvent(DATA_ERROR, "What is wrong", Source("in", 0, 7, 1), whole), 2_000)
+    assert written is not None
+
+    found = read_failed_record(written[1], SOURCE)
+
+    assert found is not None
+    assert (found.error_code, found.from_account, found.whole_bytes) == (DATA_ERROR, None, len(whole))
+    assert whole.startswith(found.original or b"?")
+    completed = found.with_original(whole)
+    assert (completed.original, completed.whole_bytes) == (whole, None)
+    assert (completed.mid, completed.from_account, completed.to_account) == (message()["mid"], "from", "to")
+    assert found.with_original(b"no json").from_account is None
 
 
 @pytest.mark.parametrize(
     "original",
-    [b"no json", b'{"mid": 7, "edata": {"fromAccountId": 1, "toAccountId": null}}', b'{"edata": []}', b"\xff"],
+    [b"no json", b'{"mid":7,"edata":{"fromAccountId":1,"toAccountId":null}}', b'{"edata":[]}', b"\xff"],
 )
 def test_what_an_original_does_not_tell_is_none(original: bytes) -> None:
     found = record(original, INVALID_EVENT)
@@ -55,17 +74,25 @@ def test_what_an_original_does_not_tell_is_none(original: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, b"", b"{", b"[]", b"\xff", b"{}", json.dumps({**failed(), "jobName": "AnotherJob"}).encode()],
-    ids=["tombstone", "empty", "cut off", "list", "not UTF-8", "no job", "another job"],
+    [
+        *(None, b"", b"{", b"[]", b"\xff", b"{}"),
+        write_json({**failed(), "jobName": "AnotherJob"}),
+        write_json({"jobName": "MergeUserCourses", "failInfo": {"errorCode": "DATA_ERROR", "error": "null"}}),
+        write_json({**failed(), "source": {"topic": "in", "partition": 0, "offset": "7", "timestamp": 1}}),
+    ],
+    ids=[
+        *("tombstone", "empty", "cut off", "list", "not UTF-8", "no job", "another job"),
+        *("without a source, as of the Scala job", "with another's source"),
+    ],
 )
 def test_what_is_no_failed_event_of_this_job_is_none(value: bytes | None) -> None:
     assert read_failed_record(value, SOURCE) is None
 
 
 def test_an_event_of_this_job_whose_failure_is_not_told_is_not_dropped() -> None:
-    found = read({**message(), "jobName": "MergeUserCourses", "failInfo": "?"})
+    found = read({**failed(), "failInfo": "?"})
     assert found is not None
-    assert (found.error_code, found.error, found.original) == ("", "", json.dumps(message()).encode())
+    assert (found.error_code, found.error, found.original) == ("", "", write_json(message()))
 
 
 def test_times_include_their_beginning_and_not_their_end() -> None:

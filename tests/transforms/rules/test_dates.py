@@ -63,12 +63,6 @@ def test_of_two_that_do_not_parse_the_string_decides() -> None:
     assert DATES.earlier("x", "y") == DATES.earlier("y", "x") == "x"
 
 
-def test_null_loses() -> None:
-    for join in (DATES.later, DATES.earlier):
-        assert join(None, "x") == join("x", None) == "x"
-        assert join(None, None) is None
-
-
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\d.\d\d:\d\d:\d\d:\d{3}[+-]\d{4}", fullmatch=True))
 def test_no_text_is_an_error(text: str) -> None:
     assert DATES.later(text, "2022-03-01") in (text, "2022-03-01")

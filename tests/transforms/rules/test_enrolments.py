@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.memory_tables import DATES
+from faults.memory_tables import DATES
 from transforms.rules.enrolments import enrolment_rules, merge_user_enrolments
 from transforms.rules.rows import Row, RowWrite
 
@@ -17,10 +17,10 @@ def merge(from_rows: list[Row], to_rows: list[Row]) -> list[RowWrite]:
     return merge_user_enrolments("t", enrolment_rules(DATES).pairs(from_rows, to_rows), dates=DATES)
 
 
-def changes(theirs: Row, own: Row) -> Row:
+def changes(from_columns: Row, to_columns: Row) -> Row:
     """What is written to an enrolment that both have, but for the key."""
-    writes = merge([row("f", **theirs)], [row("t", **own)])
-    assert not any(write.copied for write in writes)
+    writes = merge([row("f", **from_columns)], [row("t", **to_columns)])
+    assert all(write.copied is None for write in writes)
     return {column: value for write in writes for column, value in write.values.items() if column not in row("t")}
 
 
@@ -50,7 +50,7 @@ def test_null_loses_to_anything(column: str, value: Any, _: Any) -> None:
 
 
 @pytest.mark.parametrize("column", ["addedby", "a_new_column"])
-def test_the_primarys_stays_unless_it_is_null(column: str) -> None:
+def test_the_to_accounts_stays_unless_it_is_null(column: str) -> None:
     assert changes({column: "y"}, {column: "x"}) == {}
     assert changes({column: "y"}, {}) == {column: "y"}
 
@@ -78,8 +78,8 @@ LAST_READ = [
 def test_what_was_read_last_is_from_the_side_that_was_there_later(one: Any, other: Any, kept: Any) -> None:
     columns = ("lastcontentaccesstime", "lastreadcontentid", "lastreadcontentstatus")
     for sides in ((one, other), (other, one)):
-        theirs, own = (dict(zip(columns, side, strict=True)) for side in sides)
-        assert own | changes(theirs, own) == dict(zip(columns, kept, strict=True))
+        from_columns, to_columns = (dict(zip(columns, side, strict=True)) for side in sides)
+        assert to_columns | changes(from_columns, to_columns) == dict(zip(columns, kept, strict=True))
 
 
 CERTIFICATES = ["certificates", "issued_certificates"]
@@ -90,7 +90,7 @@ PLAIN, OTHER = {"name": "x"}, {"name": "y"}
 
 @pytest.mark.parametrize("column", CERTIFICATES)
 @pytest.mark.parametrize(
-    ("theirs", "own", "union"),
+    ("from_values", "to_values", "union"),
     [
         ([C, B], [A1], [A1, C, B]),
         ([A2], [A1, B], [A2, B]),
@@ -103,32 +103,34 @@ PLAIN, OTHER = {"name": "x"}, {"name": "y"}
         ([], [A1], None),
     ],
 )
-def test_certificates_are_united_by_identifier(column: str, theirs: Any, own: Any, union: Any) -> None:
-    assert changes({column: theirs}, {column: own}).get(column) == union
+def test_certificates_are_united_by_identifier(column: str, from_values: Any, to_values: Any, union: Any) -> None:
+    assert changes({column: from_values}, {column: to_values}).get(column) == union
 
 
 def test_an_enrolment_that_the_to_account_does_not_have_is_copied_without_its_nulls() -> None:
     columns = {"addedby": "x", "contentstatus": {"k": 1}, "certificates": [A1], "a_new_column": 1, "status": 0}
-    merged = merge([row("f", **columns, progress=None, issued_certificates=[])], [])
-    assert merged == [RowWrite(True, row("t", **columns))]
+    from_row = row("f", **columns, progress=None, issued_certificates=[])
+    (write,) = merge([from_row], [])
+    assert write == RowWrite({"userid": "t"}, copied=from_row)
+    assert write.columns() == row("t", **columns)
 
 
 def test_enrolments_are_keyed_by_course_and_batch() -> None:
     (write,) = merge([row("f", courseid="another", status=2)], [row("t", status=1)])
-    assert write == RowWrite(True, row("t", courseid="another", status=2))
+    assert write.columns() == row("t", courseid="another", status=2)
 
 
 @pytest.mark.parametrize("other", ["B", "b ", " b"])
 def test_ids_match_exactly(other: str) -> None:
     (write,) = merge([row("f", batchid=other)], [row("t")])
-    assert write.copied
+    assert write.copied is not None
 
 
 def test_an_enrolment_in_which_nothing_changes_is_not_written() -> None:
     from_rows = [row("f", courseid="c2"), row("f", courseid="c1", batchid="b9")]
     to_rows = [row("t", courseid="c2"), row("t", courseid="c1", batchid="b1")]
-    assert [write.values["batchid"] for write in merge(from_rows, to_rows)] == ["b9"]
+    assert [write.columns()["batchid"] for write in merge(from_rows, to_rows)] == ["b9"]
 
 
-def test_a_from_account_without_enrolments_leaves_the_primarys() -> None:
+def test_a_from_account_without_enrolments_leaves_the_to_accounts() -> None:
     assert merge([], [row("t")]) == []

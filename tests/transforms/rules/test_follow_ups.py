@@ -1,4 +1,4 @@
-from tests.memory_tables import merge_event
+from faults.memory_tables import merge_event
 from transforms.elements import MergeEvent
 from transforms.rules.follow_ups import FollowUp, follow_ups
 

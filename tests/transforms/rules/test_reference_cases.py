@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.memory_tables import (
-    ACTIVITY_AGG,
-    CONTENT_CONSUMPTION,
-    ENROLMENTS,
-    MemoryTables,
-    comparable,
-    merge_event,
-)
+from faults.comparable_rows import comparable
+from faults.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, MemoryTables, merge_event
 from tests.reference_cases import DIFFERENT, SAME, ReferenceCase, reference_case
 from transforms.elements import MergeEvent
 

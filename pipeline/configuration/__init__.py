@@ -1,0 +1,1 @@
+"""The configuration: its variables, where their values come from, and the settings they become."""

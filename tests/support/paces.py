@@ -1,0 +1,49 @@
+"""How fast a job on Flink takes events, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from statistics import linear_regression
+
+from faults.cluster import LocalCluster, is_drained, wait_until
+from faults.job import Job
+
+EDGE_S = 4.0
+"""At first each reader learns which partitions it has; at last one is done before the other."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a job with a pace did.
+
+    Attributes:
+        events: how many were looked at.
+        per_second: how many of these it took in a second.
+        longest_checkpoint_s: how long a checkpoint took at most.
+    """
+
+    events: int
+    per_second: float
+    longest_checkpoint_s: float
+
+
+def take(cluster: LocalCluster, job: Job, pace: float, seconds: float, *options: str) -> Taken:
+    """Give a job the backlog of so many seconds at its pace, and see it through.
+
+    The records are no events, so that each leaves at once for the failed topic, whose timestamps tell when. They
+    come there by the bundle, so the pace is the slope of the line through all of them.
+    """
+    count = round(pace * (EDGE_S + seconds + EDGE_S))
+    job.publish([b"{"] * count)
+    job_id = cluster.submit(job, f"--merge_events_per_second={pace}", *options)
+    wait_until(lambda: is_drained(job), timeout_s=4 * (EDGE_S + seconds + EDGE_S) + 60)
+    times = sorted(record.timestamp / 1000 for record in job.records(job.failed_topic))
+    assert len(times) == count
+    began = times[0] + EDGE_S
+    looked_at = [time for time in times if began <= time <= began + seconds]
+    with urllib.request.urlopen(f"{cluster.rest.url}/jobs/{job_id}/checkpoints", timeout=30) as answer:
+        longest_ms = json.load(answer)["summary"]["end_to_end_duration"]["max"]
+    slope = linear_regression(looked_at, range(len(looked_at))).slope
+    return Taken(len(looked_at), slope, longest_ms / 1000)

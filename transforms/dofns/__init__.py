@@ -1,0 +1,1 @@
+"""What the stages need of Beam: work in lanes, one for each account, the merge of one table, tagged outputs."""

@@ -1,0 +1,1 @@
+"""The store: all that knows the Cassandra driver, and the only package that imports it."""
