@@ -14,6 +14,7 @@ from faults.job import Job
 from local import jars
 from local.flink_services import application, flink_services, job_manager
 from local.service import Service
+from local.services import data_dir
 from local.settings import HOST, PROJECT, LocalSettings
 from pipeline.flink.cluster import FlinkCluster
 
@@ -62,10 +63,16 @@ class LocalCluster:
         self._replace_job_manager(job_manager(self.settings))
 
     def _replace_job_manager(self, successor: Service) -> None:
+        # A job that has ended is forgotten a little later; until then the next JobManager would go on with it.
+        wait_until(lambda: not any(self._job_graphs()))
         self.services[successor.name].stop()
         self.services[successor.name] = successor
         successor.start()
         successor.wait_ready()
+
+    def _job_graphs(self) -> Iterator[Path]:
+        """The jobs that a JobManager which is started now would recover, as Flink has stored them."""
+        return data_dir(self.settings, "flink").rglob("high-availability/*/submittedJobGraph*")
 
     def _command(self, command: str, job: Job, *options: str) -> None:
         ran = subprocess.run(
