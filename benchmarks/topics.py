@@ -100,7 +100,7 @@ class Topics:
         """
         counts: Counter[str] = Counter()
         times: dict[str, float] = {}
-        consumer = KafkaConsumer(bootstrap_servers=self._address)
+        consumer = KafkaConsumer(bootstrap_servers=self._address, enable_auto_commit=False)
         try:
             partition = TopicPartition(SYNC_TOPIC, 0)
             consumer.assign([partition])
@@ -120,7 +120,7 @@ class Topics:
         return {event.to_account: times[event.to_account] for event in events}
 
     def _end(self, topic: str) -> int:
-        consumer = KafkaConsumer(bootstrap_servers=self._address)
+        consumer = KafkaConsumer(bootstrap_servers=self._address, enable_auto_commit=False)
         try:
             partition = TopicPartition(topic, 0)
             end: int = consumer.end_offsets([partition])[partition]

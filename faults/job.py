@@ -204,7 +204,7 @@ class Job:
 
     def records(self, topic: str) -> list[ConsumerRecord]:
         """All records of a topic."""
-        consumer = KafkaConsumer(**self._client, auto_offset_reset="earliest")
+        consumer = KafkaConsumer(**self._client, auto_offset_reset="earliest", enable_auto_commit=False)
         try:
             partitions = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
             consumer.assign(partitions)

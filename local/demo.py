@@ -180,7 +180,7 @@ def _publish(settings: LocalSettings) -> None:
 
 
 def _end_offsets(settings: LocalSettings) -> dict[TopicPartition, int]:
-    consumer = KafkaConsumer(bootstrap_servers=settings.kafka_address)
+    consumer = KafkaConsumer(bootstrap_servers=settings.kafka_address, enable_auto_commit=False)
     try:
         partitions = [
             TopicPartition(topic, partition)
@@ -195,7 +195,7 @@ def _end_offsets(settings: LocalSettings) -> dict[TopicPartition, int]:
 
 def _read(settings: LocalSettings, topic: str, since: dict[TopicPartition, int]) -> list[dict[str, Any]]:
     """What was published to a topic since, as JSON."""
-    consumer = KafkaConsumer(bootstrap_servers=settings.kafka_address)
+    consumer = KafkaConsumer(bootstrap_servers=settings.kafka_address, enable_auto_commit=False)
     try:
         starts = {partition: offset for partition, offset in since.items() if partition.topic == topic}
         consumer.assign(list(starts))

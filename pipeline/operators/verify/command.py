@@ -29,6 +29,11 @@ _MERGED_WITHIN_S = 120.0
 
 _PAUSE_S = 1.0
 
+_NOT_ASKED_FOR = (
+    "Nothing is repaired: neither the log nor the history knows of this merge. "
+    "Make sure which of the two accounts the learner keeps, and publish the merge event if it is to be merged."
+)
+
 _PAGE = Page(
     "merge-user-courses verify",
     """\
@@ -85,7 +90,10 @@ def _verify(argv: Sequence[str]) -> bool:
         else:
             verdict = verifier.of_pair(given.from_, given.to)
         if given.repair and (broken := verdict.to_repair()):
-            verdict = _repaired(verifier, kafka, verdict, broken, errors)
+            if given.topic or all(merge.is_known for merge in broken):
+                verdict = _repaired(verifier, kafka, verdict, broken, errors)
+            else:
+                errors.print(_NOT_ASKED_FOR, style="red")
     put_out(VerdictAnswer(verdict), options.output)
     return not verdict.findings
 

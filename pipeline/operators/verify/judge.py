@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
+from pipeline.operators.details import Detail, details, read_as
 from pipeline.operators.merges import Merge
 from pipeline.operators.verify.judgements import (
     Content,
@@ -14,6 +15,7 @@ from pipeline.operators.verify.judgements import (
     has_counts_alone,
     hidden_from_readers,
 )
+from pipeline.printable import printable
 from transforms.dofns.account_fn import Merging
 from transforms.event_history import BEGAN, FAILED
 from transforms.rules.changes import Change
@@ -86,6 +88,11 @@ def judge_outcome(merge: Merge, settings: MergeSettings) -> list[Finding]:
     return []
 
 
+def no_merge(account: str) -> Finding:
+    """That no merge of an account is known."""
+    return Finding(account, None, MERGE_LOG_TABLE, {}, "", "has no merge of this account")
+
+
 async def _left_to_write(merging: Merging, from_account: str, to_account: str) -> list[Finding]:
     """What merging again would write."""
     found: list[Finding] = []
@@ -102,9 +109,23 @@ def _of_change(from_account: str, to_account: str, change: Change) -> list[Findi
     if change.copied:
         return [Finding(to_account, from_account, change.table, key, "", "is not there")]
     return [
-        Finding(to_account, from_account, change.table, key, column, f"is {old}; merging again makes it {new}")
-        for column, (old, new) in change.columns.items()
+        Finding(to_account, from_account, change.table, key, detail.column, _undone(detail))
+        for detail in details(change)
     ]
+
+
+def _undone(detail: Detail) -> str:
+    """What merging again would make of it, as people read it."""
+    if detail.is_item:
+        gone = f"has {read_as(detail.old)}; merging again takes it away"
+        return gone if detail.new is None else f"lacks {read_as(detail.new)}"
+    entry = f"{printable(detail.entry)} " if detail.entry else ""
+    again = "takes it away" if detail.new is None else f"makes it {read_as(detail.new)}"
+    return f"{entry}is {_value(detail.old)}; merging again {again}"
+
+
+def _value(value: Any) -> str:
+    return "not there" if value is None else read_as(value)
 
 
 async def _counts_alone(merging: Merging, from_account: str, to_account: str) -> list[Finding]:
@@ -149,7 +170,9 @@ async def _hidden(merging: Merging, from_account: str, to_account: str) -> list[
     for row in from_rows:
         key = {"activity_id": row["activity_id"], "context_id": row["context_id"]}
         for name, saw, see in hidden_from_readers(row, to_row_of.get((*key.values(),), {})):
-            problem = f"{name} is {see} for readers, who saw {saw} of the other account"
+            problem = (
+                f"{printable(name)} is {_value(see)} for readers, who saw {read_as(saw)} of the other account"
+            )
             found.append(Finding(to_account, from_account, aggregates.table.name, key, "aggregates", problem))
     return found
 

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from pipeline.operators.merges import Merge, merge_between, merges_into, merges_out_of
 from pipeline.operators.merging import ask
-from pipeline.operators.verify.judge import judge_counts, judge_outcome, judge_rows
+from pipeline.operators.verify.judge import judge_counts, judge_outcome, judge_rows, no_merge
 from pipeline.operators.verify.judgements import Finding
 from pipeline.operators.verify.topic import Pair, TopicEvents, is_merged
 from transforms.dofns.account_fn import Merging
@@ -73,7 +73,8 @@ class Verifier:
         async def merges() -> list[Merge]:
             return [*await merges_into(self._merging, account), *await merges_out_of(self._merging, account)]
 
-        return self.judge(ask(self._merging, merges))
+        known = ask(self._merging, merges)
+        return self.judge(known) if known else Verdict(findings=[no_merge(account)])
 
     def of_topic(self, events: TopicEvents) -> Verdict:
         """Judge the merges that a topic asks for, but those of which an event waits; raises StoreError."""

@@ -229,8 +229,8 @@ a → b
 ├── user_merge_history
 │   └── outcome is not there: no event has ended since the merge began
 └── user_enrolments c b
-    ├── addedby is None; merging again makes it self
-    └── status is None; merging again makes it 2
+    ├── addedby is not there; merging again makes it self
+    └── status is not there; merging again makes it 2
 1 merge judged: 3 things not as they should be
 """
     )
@@ -249,6 +249,21 @@ def test_a_merge_that_nobody_asked_for_is_a_no(operator: Operator) -> None:
     told = operator.run("verify", "--from=b", "--to=c")
 
     assert_that((told.exit_code, told.output), contains_exactly(1, contains_string("has no row of this merge")))
+
+
+def test_a_merge_that_nobody_asked_for_is_not_made_by_a_repair(operator: Operator) -> None:
+    told = operator.run("verify", "--from=b", "--to=a", "--repair")
+
+    assert_that((told.exit_code, told.output), contains_exactly(1, contains_string("has no row of this merge")))
+    assert_that(told.errors, contains_string("Nothing is repaired: neither the log nor the history knows"))
+
+
+def test_an_account_of_which_no_merge_is_known_is_a_no(operator: Operator) -> None:
+    told = operator.run("verify", "--account=z")
+
+    assert_that(
+        (told.exit_code, told.output), contains_exactly(1, contains_string("has no merge of this account"))
+    )
 
 
 @pytest.mark.parametrize(
