@@ -10,7 +10,7 @@ from statistics import linear_regression
 from faults.cluster import LocalCluster, is_drained, wait_until
 from faults.job import Job
 
-EDGE_S = 4.0
+_EDGE_S = 4.0
 """At first each reader learns which partitions it has; at last one is done before the other."""
 
 
@@ -33,12 +33,13 @@ def take(cluster: LocalCluster, job: Job, pace: float, seconds: float, *options:
     """Give a job the backlog of so many seconds at its pace, and see it through.
 
     The records are no events, so that each leaves at once for the failed topic, whose timestamps tell when. They
-    come there by the bundle, so the pace is the slope of the line through all of them.
+    come there by the bundle, so the pace is the slope of the line through all of them, from when each partition is
+    being read until the first of them is at its end: before and after, a part of the pace is nobody's.
     """
-    count = round(pace * (EDGE_S + seconds + EDGE_S))
+    count = round(pace * (_EDGE_S + seconds + _EDGE_S))
     job.publish([b"{"] * count)
     job_id = cluster.submit(job, f"--merge_events_per_second={pace}", *options)
-    wait_until(lambda: is_drained(job), timeout_s=4 * (EDGE_S + seconds + EDGE_S) + 60)
+    wait_until(lambda: is_drained(job), timeout_s=4 * (_EDGE_S + seconds + _EDGE_S) + 60)
     times = sorted(record.timestamp / 1000 for record in job.records(job.failed_topic))
     assert len(times) == count
     began = times[0] + EDGE_S
