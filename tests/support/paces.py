@@ -40,10 +40,13 @@ def take(cluster: LocalCluster, job: Job, pace: float, seconds: float, *options:
     job.publish([b"{"] * count)
     job_id = cluster.submit(job, f"--merge_events_per_second={pace}", *options)
     wait_until(lambda: is_drained(job), timeout_s=4 * (_EDGE_S + seconds + _EDGE_S) + 60)
-    times = sorted(record.timestamp / 1000 for record in job.records(job.failed_topic))
-    assert len(times) == count
-    began = times[0] + EDGE_S
-    looked_at = [time for time in times if began <= time <= began + seconds]
+    times: dict[int, list[float]] = {}
+    for record in job.records(job.failed_topic):
+        partition = json.loads(record.value)["source"]["partition"]
+        times.setdefault(partition, []).append(record.timestamp / 1000)
+    assert sum(map(len, times.values())) == count
+    began, ended = max(map(min, times.values())), min(map(max, times.values()))
+    looked_at = sorted(time for of_partition in times.values() for time in of_partition if began <= time <= ended)
     with urllib.request.urlopen(f"{cluster.rest.url}/jobs/{job_id}/checkpoints", timeout=30) as answer:
         longest_ms = json.load(answer)["summary"]["end_to_end_duration"]["max"]
     slope = linear_regression(looked_at, range(len(looked_at))).slope
