@@ -47,7 +47,8 @@ class GoProgram:
         if not program.exists():
             with step(f"Building {title}", f"Built {title}"):
                 ran = subprocess.run(
-                    ["go", "install", f"-tags={self.tags}", f"{self.package}@{self.version}"],
+                    # Tests run meanwhile.
+                    ["nice", "go", "install", f"-tags={self.tags}", f"{self.package}@{self.version}"],
                     env={**os.environ, "GOBIN": str(program.parent)},
                     capture_output=True,
                     text=True,

@@ -7,6 +7,7 @@ import gc
 import os
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -31,6 +32,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out all tests that need services, Java or Maven")
 
 
+_BUILDER = ThreadPoolExecutor(1)
+_BUILDS: dict[str, Future[Path]] = {}
+"""Go takes minutes for its programs, so it builds them while other tests run."""
+
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 """The tests' JVMs live too short for what Java's second compiler makes to pay; it took half of all CPU."""
 
@@ -51,6 +56,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         ids = {id(item) for item in left_out}
         items[:] = [item for item in items if id(item) not in ids]
+    items.sort(key=lambda item: bool(_go_programs_of(item)))  # last: they are built meanwhile
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    wanted = {name for item in session.items for name in _go_programs_of(item)}
+    if not session.config.option.collectonly:
+        settings = read_settings(os.environ)
+        for name in sorted(wanted):
+            _BUILDS[name] = _BUILDER.submit(_GO_PROGRAMS[name].build, settings)
+
+
+def _go_programs_of(item: pytest.Item) -> set[str]:
+    return _GO_PROGRAMS.keys() & {*item.fixturenames} if isinstance(item, pytest.Function) else set()
 
 
 @pytest.fixture(scope="session")
@@ -62,13 +80,13 @@ def maven() -> LocalSettings:
 @pytest.fixture(scope="session")
 def helm() -> Path:
     """The program; where there is no Go to build it, tests that ask for it are left out."""
-    return HELM.build(read_settings(os.environ))
+    return _BUILDS["helm"].result()
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """The program, as helm."""
-    return PROMTOOL.build(read_settings(os.environ))
+    return _BUILDS["promtool"].result()
 
 
 @pytest.fixture(scope="session")
