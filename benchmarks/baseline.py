@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from cassandra.cluster import Session
 from cassandra.encoder import Encoder
 
+from benchmarks.account_rows import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Rows
 from benchmarks.contenders import Contender
 from benchmarks.plan import PlannedMerge
-from benchmarks.workload import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, Rows
 from local.schema import KEYSPACE
 from transforms.rules.rows import Row
 

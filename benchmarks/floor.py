@@ -16,10 +16,10 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from benchmarks.account_rows import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS
 from benchmarks.contenders import Contender
 from benchmarks.driver import TIMESTAMP, Statements, batch
 from benchmarks.plan import PlannedMerge
-from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS
 from transforms.rules.content_consumption import COUNTERS
 from transforms.rules.rows import RowWrite
 from transforms.store.ledger import LEDGER_TABLE

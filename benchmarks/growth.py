@@ -15,13 +15,14 @@ from cassandra.cluster import Session
 from matplotlib import pyplot as plt
 from rich.table import Table
 
+from benchmarks.account_rows import Rows
 from benchmarks.driver import connect
 from benchmarks.loading import load
 from benchmarks.measure import CASSANDRA, PYTHON
 from benchmarks.merger import Merger, merger_process
 from benchmarks.report import COLOURS, save
 from benchmarks.services import BenchServices, running_services
-from benchmarks.workload import Pair, Rows, Shape, Workload
+from benchmarks.workload import Pair, Shape, Workload
 from local.console import step
 from local.settings import LocalSettings
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from benchmarks.account_rows import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS
 from benchmarks.driver import Statements, batch, execute_all
-from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS, Pair
+from benchmarks.workload import Pair
 from local.schema import KEYSPACE
 from transforms.rules.rows import Row
 

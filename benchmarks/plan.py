@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Workload
+from benchmarks.account_rows import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS
+from benchmarks.workload import Pair, Workload
 from transforms.rules.activity_aggregates import merge_user_activity_aggregates
 from transforms.rules.assessments import assessment_rules, merge_assessments
 from transforms.rules.content_consumption import BatchWrites, content_rules, merge_content_consumption

@@ -10,13 +10,14 @@ import pytest
 from cassandra.cluster import Session
 from hamcrest import assert_that, equal_to, has_length
 
+from benchmarks.account_rows import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS
 from benchmarks.baseline import Baseline
 from benchmarks.contenders import Contender
 from benchmarks.driver import connect
 from benchmarks.floor import Floor
 from benchmarks.loading import load
 from benchmarks.plan import plan
-from benchmarks.workload import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS, Pair, Shape, Workload
+from benchmarks.workload import Pair, Shape, Workload
 from faults.comparable_rows import comparable
 from faults.events import record
 from faults.keyspaces import Keyspace, MakeKeyspace

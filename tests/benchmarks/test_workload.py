@@ -5,17 +5,9 @@ import json
 import pytest
 from hamcrest import assert_that, calling, equal_to, has_entries, has_length, is_not, raises
 
+from benchmarks.account_rows import ACTIVITY_AGG, ASSESSMENTS, CONTENT_CONSUMPTION, ENROLMENTS, Rows
 from benchmarks.growth import shape_of
-from benchmarks.workload import (
-    ACTIVITY_AGG,
-    ASSESSMENTS,
-    CONTENT_CONSUMPTION,
-    ENROLMENTS,
-    Pair,
-    Rows,
-    Shape,
-    Workload,
-)
+from benchmarks.workload import Pair, Shape, Workload
 from tests.local.test_services import TABLES
 
 
@@ -29,12 +21,12 @@ def _both(pair: Pair, table: str, *columns: str) -> tuple[set[tuple[str, ...]], 
 
 def test_the_default_accounts_are_those_of_the_speed_issue() -> None:
     pair = Workload(Shape(), seed=1).pair("any", 0)
-    theirs, own = _both(pair, CONTENT_CONSUMPTION, "courseid", "batchid", "contentid")
-    assert_that((len(theirs), len(own), len(theirs & own)), equal_to((100, 100, 40)))
-    theirs, own = _both(pair, ENROLMENTS, "courseid", "batchid")
-    assert_that((len(theirs), len(own), len(theirs & own)), equal_to((5, 5, 2)))
-    theirs, own = _both(pair, ACTIVITY_AGG, "activity_id", "context_id")
-    assert_that((len(theirs), len(own), len(theirs & own)), equal_to((5, 5, 2)))
+    of_from, of_to = _both(pair, CONTENT_CONSUMPTION, "courseid", "batchid", "contentid")
+    assert_that((len(of_from), len(of_to), len(of_from & of_to)), equal_to((100, 100, 40)))
+    of_from, of_to = _both(pair, ENROLMENTS, "courseid", "batchid")
+    assert_that((len(of_from), len(of_to), len(of_from & of_to)), equal_to((5, 5, 2)))
+    of_from, of_to = _both(pair, ACTIVITY_AGG, "activity_id", "context_id")
+    assert_that((len(of_from), len(of_to), len(of_from & of_to)), equal_to((5, 5, 2)))
 
 
 @pytest.mark.parametrize("table", [CONTENT_CONSUMPTION, ENROLMENTS, ACTIVITY_AGG, ASSESSMENTS])
