@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 import time
+from subprocess import PIPE
 
 import pytest
 from hamcrest import assert_that, calling, close_to, equal_to, greater_than, raises
@@ -34,13 +36,18 @@ def test_nothing_has_no_percentile() -> None:
     assert_that(calling(percentile).with_args([], 50), raises(ValueError, "nothing"))
 
 
+_BUSY = "import time\nwhile time.process_time() < 0.5: pass\nprint(time.process_time(), flush=True)\ninput()"
+
+
 def test_the_sampler_counts_the_cpu_of_a_process_between_two_times() -> None:
-    with Sampler({os.getpid(): PYTHON}) as sampler:
-        began, used = time.time(), time.process_time()
-        while time.process_time() - used < 0.5:
-            pass
+    # A process of its own: of this one, all that other tests have started is counted too.
+    process = subprocess.Popen([sys.executable, "-c", _BUSY], stdin=PIPE, stdout=PIPE, text=True)
+    with process, Sampler({process.pid: PYTHON}) as sampler:
+        assert process.stdout
+        began, used = time.time(), float(process.stdout.readline())
         sampler.sample()
-        ended, used = time.time(), time.process_time() - used
+        ended = time.time()
+        process.communicate("\n")
     assert_that(sampler.cpu_ms(began, ended)[PYTHON], close_to(1000 * used, 100))
     assert_that(sampler.cpu_ms(began, ended)[CASSANDRA], equal_to(0))
     assert_that(sampler.peak_mb(began, ended)[PYTHON], greater_than(10))
