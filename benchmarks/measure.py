@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import TracebackType
 from typing import Self
 
@@ -36,8 +36,8 @@ class Sampler:
         self._known: dict[psutil.Process, str] = {}
         self._cpu_s: dict[psutil.Process, float] = {}
         self._times: list[float] = []
-        self._cpu: list[dict[str, float]] = []
-        self._rss: list[dict[str, int]] = []
+        self._cpu: list[dict[psutil.Process, float]] = []
+        self._rss: list[dict[psutil.Process, int]] = []
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -71,9 +71,21 @@ class Sampler:
         return {kind: 1000 * (self._cpu_at(kind, end) - self._cpu_at(kind, start)) for kind in KINDS}
 
     def peak_mb(self, start: float, end: float) -> dict[str, float]:
-        """The largest resident memory between two times, in MB, by kind; shared pages count for each process."""
-        within = [rss for at, rss in zip(self._times, self._rss, strict=True) if start <= at <= end]
-        return {kind: max((rss.get(kind, 0) for rss in within), default=0) / 1e6 for kind in KINDS}
+        """The largest resident memory between two times, in MB, by kind; shared pages count for each process.
+
+        Only of processes that did something: those of the floor, which wait for their turn, keep all that they are
+        to write.
+        """
+        within = [index for index, at in enumerate(self._times) if start <= at <= end]
+        if not within:
+            return dict.fromkeys(KINDS, 0.0)
+        before, after = self._cpu[within[0]], self._cpu[within[-1]]
+        worked = {process for process, seconds in after.items() if seconds > before.get(process, 0)}
+        return {kind: max(self._rss_mb(index, kind, worked) for index in within) for kind in KINDS}
+
+    def _rss_mb(self, index: int, kind: str, processes: Set[psutil.Process]) -> float:
+        rss = self._rss[index].items()
+        return sum(size for process, size in rss if process in processes and self._known[process] == kind) / 1e6
 
     def _run(self) -> None:
         rounds = 0
@@ -96,31 +108,32 @@ class Sampler:
                 continue
 
     def _sample(self) -> None:
-        rss: dict[str, int] = {}
-        for process, kind in self._known.items():
+        rss = {}
+        for process in self._known:
             try:
                 with process.oneshot():
                     times = process.cpu_times()
-                    rss[kind] = rss.get(kind, 0) + process.memory_info().rss
+                    rss[process] = process.memory_info().rss
                 self._cpu_s[process] = times.user + times.system
             except psutil.NoSuchProcess:
                 continue
-        cpu = dict.fromkeys(KINDS, 0.0)
-        for process, seconds in self._cpu_s.items():
-            cpu[self._known[process]] += seconds
         self._times.append(time.time())
-        self._cpu.append(cpu)
+        self._cpu.append(dict(self._cpu_s))
         self._rss.append(rss)
 
     def _cpu_at(self, kind: str, at: float) -> float:
         """CPU seconds used until then, interpolated between samples."""
         after = bisect_left(self._times, at)
         if after == 0:
-            return self._cpu[0][kind]
+            return self._cpu_s_of(0, kind)
         if after == len(self._times):
-            return self._cpu[-1][kind]
-        (t0, t1), (c0, c1) = (self._times[after - 1 : after + 1], self._cpu[after - 1 : after + 1])
-        return c0[kind] + (c1[kind] - c0[kind]) * (at - t0) / (t1 - t0)
+            return self._cpu_s_of(-1, kind)
+        t0, t1 = self._times[after - 1 : after + 1]
+        c0, c1 = self._cpu_s_of(after - 1, kind), self._cpu_s_of(after, kind)
+        return c0 + (c1 - c0) * (at - t0) / (t1 - t0)
+
+    def _cpu_s_of(self, index: int, kind: str) -> float:
+        return sum(seconds for process, seconds in self._cpu[index].items() if self._known[process] == kind)
 
 
 def wait_until_idle(pid: int, *, below: float = 0.1, timeout_s: float = 20) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from subprocess import PIPE
 
 import pytest
-from hamcrest import assert_that, calling, close_to, equal_to, greater_than, raises
+from hamcrest import assert_that, calling, close_to, equal_to, greater_than, less_than, raises
 
 from benchmarks.measure import CASSANDRA, KINDS, PYTHON, Sampler
 from benchmarks.phases import Phase, percentile, together
@@ -37,17 +39,40 @@ def test_nothing_has_no_percentile() -> None:
 
 
 _BUSY = "import time\nwhile time.process_time() < 0.5: pass\nprint(time.process_time(), flush=True)\ninput()"
+_LARGE = "kept = bytearray(200_000_000)\nprint(flush=True)\ninput()"
+
+
+@contextmanager
+def python(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own: of this one, all that other tests have started is counted too."""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=PIPE, stdout=PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.communicate("\n")
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline()
 
 
 def test_the_sampler_counts_the_cpu_of_a_process_between_two_times() -> None:
-    # A process of its own: of this one, all that other tests have started is counted too.
-    process = subprocess.Popen([sys.executable, "-c", _BUSY], stdin=PIPE, stdout=PIPE, text=True)
-    with process, Sampler({process.pid: PYTHON}) as sampler:
-        assert process.stdout
-        began, used = time.time(), float(process.stdout.readline())
+    with python(_BUSY) as busy, Sampler({busy.pid: PYTHON}) as sampler:
+        began, used = time.time(), float(said(busy))
         sampler.sample()
         ended = time.time()
-        process.communicate("\n")
     assert_that(sampler.cpu_ms(began, ended)[PYTHON], close_to(1000 * used, 100))
     assert_that(sampler.cpu_ms(began, ended)[CASSANDRA], equal_to(0))
-    assert_that(sampler.peak_mb(began, ended)[PYTHON], greater_than(10))
+    assert_that(sampler.peak_mb(began, ended)[PYTHON], greater_than(5))
+
+
+def test_the_memory_of_who_waits_for_his_turn_is_not_counted() -> None:
+    with python(_LARGE) as large:
+        said(large)
+        with python(_BUSY) as busy, Sampler({large.pid: PYTHON, busy.pid: PYTHON}) as sampler:
+            began = time.time()
+            said(busy)
+            sampler.sample()
+            ended = time.time()
+    assert_that(sampler.peak_mb(began, ended)[PYTHON], less_than(200))
