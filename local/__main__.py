@@ -11,6 +11,7 @@ from rich.console import Console
 
 from local.errors import LocalError
 from local.settings import LocalSettings, read_settings
+from transforms.logs import begin_logging
 
 _COMMANDS = {
     "demo": "load a small data set, merge it and show what happened (the default)",
@@ -104,6 +105,7 @@ def _dispatch(command: str, settings: LocalSettings, args: Sequence[str]) -> int
 
             return bench(settings, args)
         case "faults":
+            begin_logging()  # before Beam is imported, which has something to say of that
             from faults.command import main as faults
 
             return faults(settings, args)
