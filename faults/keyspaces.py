@@ -16,6 +16,9 @@ from transforms.settings import CassandraSettings
 
 Row = dict[str, Any]
 
+_AT_ONCE = 32
+"""Rows that are inserted side by side: three nodes that share a loaded machine time out with more."""
+
 
 @dataclass(frozen=True)
 class Keyspace:
@@ -59,7 +62,7 @@ class Keyspace:
             for table, table_rows in rows.items()
             for row in table_rows
         ]
-        execute_concurrent(self.session, inserts)
+        execute_concurrent(self.session, inserts, concurrency=_AT_ONCE)
 
     def rows(self, table: str, **partition: Any) -> list[Row]:
         """Rows of a table: of a partition, else all."""
