@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
@@ -14,6 +14,8 @@ from kafka.errors import KafkaError
 from pipeline.configuration.errors import ConfigError, ServiceError
 from pipeline.configuration.settings import KAFKA_PASSWORD_VARIABLE, KafkaSettings
 from transforms.store.credentials import CredentialsError, read_file, read_password, tls_context
+
+Looked = TypeVar("Looked")
 
 _PROVIDERS = "org.apache.kafka.common.config.provider"
 _BOOTSTRAP_TIMEOUT_MS = 15_000
@@ -79,8 +81,12 @@ def python_client(kafka: KafkaSettings) -> dict[str, Any]:
     return config
 
 
-def consumer_to_look_at(kafka: KafkaSettings) -> KafkaConsumer:
-    """A consumer without a group, since nothing is kept of what it reads; it is assigned nothing yet.
+def consumer_to_look_at(kafka: KafkaSettings, group_id: str | None = None) -> KafkaConsumer:
+    """A consumer that commits nothing; it is assigned nothing yet.
+
+    Args:
+        kafka: where.
+        group_id: whose offsets it looks at, if any.
 
     Raises:
         KafkaError: if the brokers cannot be reached, or refuse the login.
@@ -88,6 +94,7 @@ def consumer_to_look_at(kafka: KafkaSettings) -> KafkaConsumer:
     """
     return KafkaConsumer(
         **python_client(kafka),
+        group_id=group_id,
         allow_auto_create_topics=False,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -126,6 +133,34 @@ def connecting(kafka: KafkaSettings) -> Iterator[None]:
         log.removeHandler(reasons)
         log.setLevel(level)
         log.propagate = propagate
+
+
+@contextmanager
+def looking_at(
+    kafka: KafkaSettings, look: Callable[[KafkaConsumer], Looked], group_id: str | None = None
+) -> Iterator[Looked]:
+    """Connect a consumer, and have what `look` makes of it until it is closed.
+
+    Args:
+        kafka: where.
+        look: is given the consumer, as `consumer_to_look_at` has it.
+        group_id: whose offsets it looks at, if any.
+
+    Raises:
+        ServiceError: if no broker answers.
+        ConfigError: if the brokers refuse the connection or the login; whatever `look` raises.
+    """
+    with connecting(kafka):
+        consumer = consumer_to_look_at(kafka, group_id)
+        try:
+            looked = look(consumer)
+        except BaseException:
+            consumer.close()
+            raise
+    try:
+        yield looked
+    finally:
+        consumer.close()
 
 
 class _Reasons(logging.Handler):

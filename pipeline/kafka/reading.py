@@ -1,4 +1,4 @@
-"""Records of a topic between two positions, read by a client of kafka-python."""
+"""Records of a topic between two positions, read by clients of kafka-python."""
 
 from __future__ import annotations
 
@@ -40,3 +40,36 @@ def records_up_to(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -
         elif time.monotonic() - moved > _STALLED_S:
             msg = f"nothing could be read for {_STALLED_S} s"
             raise KafkaTimeoutError(msg)
+
+
+class TopicRecords:
+    """The records of a topic between a start and its present end; what comes later is not read.
+
+    Attributes:
+        size: how many offsets there are to read, at least as many as records.
+    """
+
+    def __init__(self, consumer: KafkaConsumer, topic: str, since_ms: int | None) -> None:
+        """Look up where to start and where to end.
+
+        Args:
+            consumer: a consumer that is assigned nothing.
+            topic: a topic that exists.
+            since_ms: the time to start at, in ms since the epoch; None for the beginning.
+        """
+        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        consumer.assign(partitions)
+        self._consumer = consumer
+        self._ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=TIMEOUT_MS)
+        starts: dict[TopicPartition, int] = consumer.beginning_offsets(partitions, timeout_ms=TIMEOUT_MS)
+        if since_ms is not None:
+            times = dict.fromkeys(partitions, since_ms)
+            found = consumer.offsets_for_times(times, timeout_ms=TIMEOUT_MS)
+            starts = {p: self._ends[p] if found[p] is None else found[p].offset for p in partitions}
+        for partition, start in starts.items():
+            consumer.seek(partition, start)
+        self.size = sum(max(0, end - starts[partition]) for partition, end in self._ends.items())
+
+    def __iter__(self) -> Iterator[ConsumerRecord]:
+        """Yield each record; raises KafkaError if the brokers stop answering, or refuse."""
+        return records_up_to(self._consumer, self._ends)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError
 
 from pipeline.configuration.settings import KafkaSettings
-from pipeline.kafka.clients import connecting, consumer_to_look_at
+from pipeline.kafka.clients import looking_at
 from pipeline.kafka.reading import TIMEOUT_MS, records_up_to
 from pipeline.replay.selection import FailedRecord
 from transforms.elements import Source
@@ -60,16 +59,10 @@ class Originals:
         return record and record.value
 
 
-@contextmanager
-def open_originals(kafka: KafkaSettings) -> Iterator[Originals]:
+def open_originals(kafka: KafkaSettings) -> AbstractContextManager[Originals]:
     """Connect to the brokers.
 
     Raises:
         ConfigError: if they cannot be reached.
     """
-    with connecting(kafka):
-        consumer = consumer_to_look_at(kafka)
-    try:
-        yield Originals(consumer)
-    finally:
-        consumer.close()
+    return looking_at(kafka, Originals)

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from kafka.errors import KafkaError
 from rich.console import Console
 
-from pipeline.replay.failed_topic import FailedTopic, open_failed_topic
+from pipeline.kafka.reading import TopicRecords
+from pipeline.replay.failed_topic import open_failed_topic
 from pipeline.replay.options import ReplayOptions
 from pipeline.replay.originals import OriginalGoneError, Originals, open_originals
 from pipeline.replay.publisher import open_publisher
@@ -101,12 +102,12 @@ def replay(options: ReplayOptions, console: Console, errors: Console) -> int:
 
 
 def _chosen(
-    topic: FailedTopic, originals: Originals, selection: Selection, report: ReplayReport, errors: Console
+    topic: TopicRecords, originals: Originals, selection: Selection, report: ReplayReport, errors: Console
 ) -> Iterator[FailedRecord]:
     """Yield what is to be published, each with its whole original, and count everything."""
     chooser = Chooser(selection)
     told = time.monotonic()
-    for i, record in enumerate(topic.records()):
+    for i, record in enumerate(topic):
         if time.monotonic() - told > _PROGRESS_S:
             errors.print(f"{i:,} of {topic.size:,} records read, {report.chosen:,} chosen …")
             told = time.monotonic()

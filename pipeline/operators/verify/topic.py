@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from pipeline.configuration.errors import ConfigError
 from pipeline.configuration.settings import KafkaSettings
-from pipeline.kafka.clients import connecting, python_client
-from pipeline.kafka.reading import TIMEOUT_MS, records_up_to
-from pipeline.replay.failed_topic import open_failed_topic
+from pipeline.kafka.clients import looking_at
+from pipeline.kafka.reading import TIMEOUT_MS, TopicRecords
+from pipeline.replay.failed_topic import check_topic, open_failed_topic
 from pipeline.replay.selection import milliseconds, read_failed_record
 from transforms.elements import Source
 from transforms.parse_merge_event import InvalidEventError, parse_merge_event
@@ -70,7 +68,11 @@ class TopicEvents:
 
 
 class InputTopic:
-    """The records of the input topic between a start and its present end."""
+    """The records of the input topic between a start and its present end.
+
+    Attributes:
+        size: how many offsets there are to read, at least as many as records.
+    """
 
     def __init__(self, consumer: KafkaConsumer, kafka: KafkaSettings, since: datetime | None) -> None:
         """Look up where to start, where to end, and how far the job has come.
@@ -83,25 +85,14 @@ class InputTopic:
         Raises:
             ConfigError: if there is no such topic.
         """
-        numbers = consumer.partitions_for_topic(kafka.input_topic)
-        if not numbers:
-            msg = f"kafka.input.topic: there is no topic {kafka.input_topic} at {kafka.broker_servers}."
-            raise ConfigError(msg)
-        partitions = [TopicPartition(kafka.input_topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        self._consumer = consumer
+        check_topic(consumer, kafka, "kafka.input.topic", kafka.input_topic)
+        partitions = [
+            TopicPartition(kafka.input_topic, p) for p in consumer.partitions_for_topic(kafka.input_topic)
+        ]
         # First how far the job has come: what it merges from now on is still taken to wait.
         self._committed = {p: consumer.committed(p, timeout_ms=TIMEOUT_MS) or 0 for p in partitions}
-        self._ends: dict[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=TIMEOUT_MS)
-        starts: dict[TopicPartition, int] = consumer.beginning_offsets(partitions, timeout_ms=TIMEOUT_MS)
-        if since is not None:
-            times = dict.fromkeys(partitions, milliseconds(since))
-            found: dict[TopicPartition, Any] = consumer.offsets_for_times(times, timeout_ms=TIMEOUT_MS)
-            starts = {p: self._ends[p] if found[p] is None else found[p].offset for p in partitions}
-        for partition, start in starts.items():
-            consumer.seek(partition, start)
-        self.size = sum(max(0, end - starts[partition]) for partition, end in self._ends.items())
-        """How many offsets there are to read, at least as many as records."""
+        self._records = TopicRecords(consumer, kafka.input_topic, None if since is None else milliseconds(since))
+        self.size = self._records.size
 
     def records(self) -> Iterator[tuple[ConsumerRecord, bool]]:
         """Yield each record, and whether the job has not come to it.
@@ -109,35 +100,17 @@ class InputTopic:
         Raises:
             KafkaError: if the brokers stop answering, or refuse.
         """
-        for record in records_up_to(self._consumer, self._ends):
+        for record in self._records:
             yield record, record.offset >= self._committed[TopicPartition(record.topic, record.partition)]
 
 
-@contextmanager
-def open_input_topic(kafka: KafkaSettings, since: datetime | None) -> Iterator[InputTopic]:
+def open_input_topic(kafka: KafkaSettings, since: datetime | None) -> AbstractContextManager[InputTopic]:
     """Connect to the brokers; the group's offsets are looked at, and none is committed.
 
     Raises:
         ConfigError: if they cannot be reached, or lack the topic.
     """
-    with connecting(kafka):
-        consumer = KafkaConsumer(
-            **python_client(kafka),
-            group_id=kafka.group_id,
-            allow_auto_create_topics=False,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
-        try:
-            topic = InputTopic(consumer, kafka, since)
-        except BaseException:
-            consumer.close()
-            raise
-    try:
-        yield topic
-    finally:
-        consumer.close()
+    return looking_at(kafka, lambda consumer: InputTopic(consumer, kafka, since), kafka.group_id)
 
 
 def failed_positions(kafka: KafkaSettings, since: datetime | None) -> set[str]:
@@ -149,7 +122,7 @@ def failed_positions(kafka: KafkaSettings, since: datetime | None) -> set[str]:
     """
     positions = set()
     with open_failed_topic(kafka, since) as topic:
-        for record in topic.records():
+        for record in topic:
             source = Source(record.topic, record.partition, record.offset, record.timestamp)
             if failed := read_failed_record(record.value, source):
                 positions.add(failed.origin.id)
