@@ -160,6 +160,12 @@ def make_keyspace(settings: LocalSettings, cassandra_service: Service) -> Iterat
         yield make
 
 
+@pytest.fixture(scope="module")
+def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
+    """A keyspace that the tests of a module share, unless the module has another."""
+    return make_keyspace()
+
+
 @pytest.fixture(scope="session")
 def cluster(settings: LocalSettings) -> Iterator[LocalCluster]:
     """A Flink cluster."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import Phase, settings
+
 from faults.keyspaces import Keyspace
 from faults.memory_tables import Rows
 from tests.support.histories import ACCOUNTS
@@ -31,3 +33,12 @@ def rows_of(keyspace: Keyspace, example: str) -> dict[str, list[dict[str, Any]]]
         table: [row for row in rows if row.get("userid", row.get("user_id")).startswith(example)]
         for table, rows in keyspace.all_rows().items()
     }
+
+
+def few(examples: int) -> settings:
+    """Settings of a property that merges on Cassandra.
+
+    What fails there is to be looked at in memory, where thousands of histories run; shrinking would take hours.
+    """
+    phases = [Phase.explicit, Phase.reuse, Phase.generate]
+    return settings(max_examples=examples, deadline=None, print_blob=True, phases=phases)

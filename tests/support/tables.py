@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+from faults.keyspaces import Keyspace
 from faults.memory_tables import DATES
 from tests.support.blocking import Blocking
 from tests.support.bundles import MERGE
@@ -88,3 +90,12 @@ class Tables:
 
     def _table(self, kind: Any) -> Any:
         return Blocking(wait_for(self.store.table(kind)))
+
+
+@contextmanager
+def connected(keyspace: Keyspace, /, *, merge_ledger: bool = True, **changes: Any) -> Iterator[Tables]:
+    tables = Tables(keyspace.settings(**changes), merge_ledger=merge_ledger)
+    try:
+        yield tables
+    finally:
+        tables.close()

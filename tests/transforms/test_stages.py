@@ -75,11 +75,6 @@ TOO_LONG = "x" * 70_000
 """An id that Cassandra refuses: its keys hold at most 65,535 bytes."""
 
 
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
-
-
 @pytest.fixture
 def account() -> Callable[[str], str]:
     """Ids of accounts that no other test has."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Protocol
 
 import pytest
 from apache_beam.utils.subprocess_server import SubprocessServer
 
 from faults.job import Job
-from faults.keyspaces import MakeKeyspace
+from faults.keyspaces import Keyspace, MakeKeyspace
 from local.service import Service
 from local.settings import LocalSettings
+from tests.support.merger import Merger
 
 
 class MakeJob(Protocol):
@@ -35,3 +37,9 @@ def make_job(settings: LocalSettings, kafka_service: Service, make_keyspace: Mak
         return Job(settings, make_keyspace(env).session, env, partitions, options or [])
 
     return make
+
+
+@pytest.fixture(scope="module")
+def merger(keyspace: Keyspace) -> Iterator[Merger]:
+    with closing(Merger(keyspace)) as merger:
+        yield merger

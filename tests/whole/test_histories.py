@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 
-import pytest
 from hamcrest import assert_that, equal_to
-from hypothesis import Phase, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from faults.comparable_rows import comparable
-from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.keyspaces import Keyspace
 from faults.memory_tables import KEYS, MemoryTables, Rows
-from tests.support.examples import of_example, rows_of
+from tests.support.examples import few, of_example, rows_of
 from tests.support.histories import TABLES, events
 from tests.support.merger import Merger
 from transforms.elements import MergeEvent
 
-# What fails here is to be looked at in memory, where thousands of histories run; here shrinking would take hours.
-_FEW = hypothesis_settings(
-    max_examples=25, deadline=None, print_blob=True, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)
-
 _examples = count()
 
 
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
-
-
-@pytest.fixture(scope="module")
-def merger(keyspace: Keyspace) -> Iterator[Merger]:
-    with closing(Merger(keyspace)) as merger:
-        yield merger
-
-
-@_FEW
+@few(25)
 @given(TABLES, events(), st.data())
 def test_overlapping_merges_with_repeats_in_any_order_end_as_in_memory_one_by_one(
     keyspace: Keyspace, merger: Merger, rows: Rows, merges: list[MergeEvent], data: st.DataObject

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
-import pytest
 from hamcrest import assert_that, contains_inanyorder, empty, equal_to
-from hypothesis import Phase, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from faults.comparable_rows import TIMES_OF_MERGING
-from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.keyspaces import Keyspace
 from faults.memory_tables import KEYS, MERGE_LOG, Rows
 from pipeline.operators.merging import ask
 from pipeline.operators.preview.planning import plan_merge
 from pipeline.operators.preview.preview import Preview
-from tests.support.examples import of_example, rows_of
+from tests.support.examples import few, of_example, rows_of
 from tests.support.histories import TABLES, events
 from tests.support.merger import Merger
 from transforms.elements import MergeEvent
@@ -28,26 +25,10 @@ from transforms.rules.changes import Change
 from transforms.rules.rows import Row, is_null
 from transforms.store.event_loop import wait_for
 
-# What fails here is to be looked at in memory, where thousands of histories run; here shrinking would take hours.
-_FEW = hypothesis_settings(
-    max_examples=12, deadline=None, print_blob=True, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)
-
 _examples = count()
 
 
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
-
-
-@pytest.fixture(scope="module")
-def merger(keyspace: Keyspace) -> Iterator[Merger]:
-    with closing(Merger(keyspace)) as merger:
-        yield merger
-
-
-@_FEW
+@few(12)
 @given(TABLES, events(max_size=3), st.sampled_from(["ab", "ac", "ca"]))
 def test_a_preview_is_what_is_then_written_asked_for_and_followed_up(
     keyspace: Keyspace, merger: Merger, rows: Rows, before: list[MergeEvent], pair: str

@@ -10,15 +10,10 @@ import pytest
 from cassandra.policies import ConstantReconnectionPolicy
 from hamcrest import assert_that, contains_string, equal_to, has_length, less_than, only_contains
 
-from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.keyspaces import Keyspace
 from tests.support.bundles import LogMerges, merges_again
 from tests.support.gate import Gate
 from transforms.store import cluster, requests
-
-
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
 
 
 @pytest.fixture

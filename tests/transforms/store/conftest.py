@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from faults.keyspaces import Keyspace, MakeKeyspace
-from tests.support.tables import Tables
-
-
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
+from faults.keyspaces import Keyspace
+from tests.support.tables import Tables, connected
 
 
 @pytest.fixture(scope="module")
 def tables(keyspace: Keyspace) -> Iterator[Tables]:
-    tables = Tables(keyspace.settings())
-    yield tables
-    tables.close()
+    with connected(keyspace) as made:
+        yield made

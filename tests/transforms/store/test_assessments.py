@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -12,9 +11,9 @@ from uuid import uuid4
 import pytest
 from hamcrest import assert_that, calling, contains_inanyorder, contains_string, equal_to, has_entries, raises
 
-from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.keyspaces import Keyspace
 from faults.memory_tables import ASSESSMENTS, ENROLMENTS
-from tests.support.tables import Tables
+from tests.support.tables import connected
 from transforms.merge_assessments import MergeAssessments
 from transforms.store.errors import SchemaError
 
@@ -38,20 +37,6 @@ SHAPES = {
 }
 EARLY, LATE = datetime(2026, 1, 1), datetime(2026, 1, 2)  # noqa: DTZ001 - as the driver returns them
 QUESTION = {"id": "q1", "title": "What is it?", "score": 1.0, "params": [{"a": "b"}]}
-
-
-@contextmanager
-def connected(keyspace: Keyspace, **changes: Any) -> Iterator[Tables]:
-    tables = Tables(keyspace.settings(**changes))
-    try:
-        yield tables
-    finally:
-        tables.close()
-
-
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
 
 
 @pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)

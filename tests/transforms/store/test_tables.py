@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from itertools import chain
 from socketserver import BaseRequestHandler, ThreadingTCPServer
@@ -37,7 +36,7 @@ from faults.keyspaces import Keyspace, MakeKeyspace
 from faults.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS, LEDGER, MERGE_LOG
 from local.settings import HOST
 from tests.support.large_rows import check_large_rows
-from tests.support.tables import Tables
+from tests.support.tables import Tables, connected
 from transforms.merge_content_consumption import MergeContentConsumption
 from transforms.merge_user_activity_aggregates import MergeUserActivityAggregates
 from transforms.merge_user_enrolments import MergeUserEnrolments
@@ -48,26 +47,6 @@ from transforms.store import statements
 from transforms.store.errors import NoNodeError, SchemaError
 from transforms.store.statements import as_request, mutations, share_requests
 from transforms.table_merges import TABLE_MERGES
-
-
-@contextmanager
-def connected(keyspace: Keyspace, /, *, merge_ledger: bool = True, **changes: Any) -> Iterator[Tables]:
-    tables = Tables(keyspace.settings(**changes), merge_ledger=merge_ledger)
-    try:
-        yield tables
-    finally:
-        tables.close()
-
-
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
-
-
-@pytest.fixture(scope="module")
-def tables(keyspace: Keyspace) -> Iterator[Tables]:
-    with connected(keyspace) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

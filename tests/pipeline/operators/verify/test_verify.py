@@ -21,7 +21,7 @@ from hamcrest import (
     has_properties,
 )
 
-from faults.keyspaces import Keyspace, MakeKeyspace
+from faults.keyspaces import Keyspace
 from faults.memory_tables import (
     ACTIVITY_AGG,
     ASSESSMENTS,
@@ -87,11 +87,6 @@ def rows_of(account: str) -> dict[str, list[dict[str, Any]]]:
         ACTIVITY_AGG: [{"user_id": account, **AGGREGATE} | FROM[ACTIVITY_AGG]],
         ASSESSMENTS: [{"user_id": account, **ATTEMPT} | FROM[ASSESSMENTS]],
     }
-
-
-@pytest.fixture(scope="module")
-def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
-    return make_keyspace()
 
 
 @pytest.fixture(scope="module")
