@@ -91,7 +91,7 @@ def merge_content_consumption(
         rows = []
         for pair, *after in zip(in_batch, *totals, strict=True):
             copied = pair.differences is None
-            values = rules.changes(pair.differences or {})
+            values = rules.changes(pair.differences) if pair.differences else {}
             counts = zip(COUNTERS, after, pair.from_counts, pair.to_counts, strict=True)
             for counter, total, from_count, to_count in counts:
                 # The sum of two nulls is null.

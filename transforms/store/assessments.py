@@ -67,7 +67,6 @@ class Assessments:
         self._of_batches = Read(session, found, where)
         self._insert = Write(session.driver, insert(found))
         self.columns = columns = self._of_batches.columns
-        self._user_of = columns.take(rules.account)
         self._batch_of = columns.take(course, batch)
         self._partition_of = columns.take(*(column.name for column in found.partition_key))
         self._pairing = Pairing(columns, rules.account, rules.key)
@@ -84,9 +83,7 @@ class Assessments:
         asked_for = {(course.encode(), batch.encode()) for course, batch in batches}
         # Of two courses and their batches, a read asks for each course in each batch.
         rows = [row for row in await self._of_batches.rows(reads) if self._batch_of(row) in asked_for]
-        of_from = (from_account.encode(),)
-        from_rows = [row for row in rows if self._user_of(row) == of_from]
-        return from_rows, [row for row in rows if self._user_of(row) != of_from]
+        return self.columns.by_account(rows, self.rules.account, from_account)
 
     def pairs(self, from_rows: Iterable[StoredRow], to_rows: Iterable[StoredRow]) -> list[Pair]:
         """Each from row with what the to account has of the same key, for the rules."""

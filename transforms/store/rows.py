@@ -51,6 +51,17 @@ class Columns:
         decoders = [self._decoders[self._places[name]] for name in names]
         return lambda values: tuple([decode(value) for decode, value in zip(decoders, values, strict=True)])
 
+    def by_account(
+        self, rows: Iterable[StoredRow], account: str, from_account: str
+    ) -> tuple[list[StoredRow], list[StoredRow]]:
+        """The from account's rows and the to account's, of rows of both; `account` is the column of their ids."""
+        place, of_from = self._places[account], from_account.encode()
+        from_rows: list[StoredRow] = []
+        to_rows: list[StoredRow] = []
+        for row in rows:
+            (from_rows if row[place] == of_from else to_rows).append(row)
+        return from_rows, to_rows
+
     def differences(self, names: Sequence[str]) -> Callable[[StoredRow, StoredRow], DifferingColumns]:
         """A function that finds in which of these columns two rows differ; nothing else is decoded."""
         take = self.take(*names)
