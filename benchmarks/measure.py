@@ -18,6 +18,9 @@ KINDS = (PYTHON, JVM, CASSANDRA, KAFKA)
 _EVERY_S = 0.2
 _LOOK_FOR_CHILDREN_EVERY = 5
 
+_WAITING_S = 0.05
+"""CPU time that a process may use while it waits: its driver tells Cassandra now and then that it is there."""
+
 
 class Sampler:
     """Samples the CPU times and the memory of processes and all their descendants, while it is entered.
@@ -80,7 +83,7 @@ class Sampler:
         if not within:
             return dict.fromkeys(KINDS, 0.0)
         before, after = self._cpu[within[0]], self._cpu[within[-1]]
-        worked = {process for process, seconds in after.items() if seconds > before.get(process, 0)}
+        worked = {process for process, seconds in after.items() if seconds > before.get(process, 0) + _WAITING_S}
         return {kind: max(self._rss_mb(index, kind, worked) for index in within) for kind in KINDS}
 
     def _rss_mb(self, index: int, kind: str, processes: Set[psutil.Process]) -> float:

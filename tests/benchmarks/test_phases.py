@@ -39,7 +39,16 @@ def test_nothing_has_no_percentile() -> None:
 
 
 _BUSY = "import time\nwhile time.process_time() < 0.5: pass\nprint(time.process_time(), flush=True)\ninput()"
-_LARGE = "kept = bytearray(200_000_000)\nprint(flush=True)\ninput()"
+_LARGE = """
+import time
+kept = bytearray(200_000_000)
+print(flush=True)
+input()
+until = time.process_time() + 0.02
+while time.process_time() < until: pass
+print(flush=True)
+input()
+"""
 
 
 @contextmanager
@@ -72,6 +81,9 @@ def test_the_memory_of_who_waits_for_his_turn_is_not_counted() -> None:
         said(large)
         with python(_BUSY) as busy, Sampler({large.pid: PYTHON, busy.pid: PYTHON}) as sampler:
             began = time.time()
+            sampler.sample()
+            print(file=large.stdin, flush=True)
+            said(large)
             said(busy)
             sampler.sample()
             ended = time.time()
