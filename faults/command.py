@@ -22,7 +22,7 @@ from local.services import cassandra_nodes, kafka
 from local.settings import LocalSettings
 
 _ACCOUNTS, _OVER_S = 500, 60
-_EVENTS = {1: 5_000, 3: 1_500}
+_EVENTS = {1: 5_000, 3: 800}
 """By the number of nodes: three of them have a machine to share, and each does the work of one."""
 
 _SHOWN = 20
