@@ -13,11 +13,12 @@ from cassandra.metadata import KeyspaceMetadata, TableMetadata
 
 from transforms.settings import CassandraSettings
 from transforms.store.cluster import connect
-from transforms.store.errors import SchemaError, StoreError, TransientError, store_error
+from transforms.store.errors import SchemaError, StoreError, store_error
 from transforms.store.outage import Outage
 from transforms.store.protocol import UndecodedRows
 from transforms.store.requests import Requests
 from transforms.store.schema import check_shape, column_types
+from transforms.store.schema_changes import SchemaChanges
 
 _ROWS_OF_A_PAGE = 500
 """The driver's own pages have ten times as many rows, which are too many to hold where each has a large text."""
@@ -153,6 +154,7 @@ class Store:
         self._session: Session | None = None
         self._tables: dict[type[StoredTable], StoredTable] = {}
         self._preparing: dict[type[StoredTable], asyncio.Future[StoredTable]] = {}
+        self._changes = SchemaChanges(self.outage, self._has_schema_changed)
 
     async def table(self, kind: type[Table]) -> Table:
         """A table, whose statements are prepared at its first use, and after a change of the schema."""
@@ -166,7 +168,7 @@ class Store:
         return cast(Table, self._tables[kind])
 
     async def run(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Do the work, and do it again after errors that may pass (Outage), or when the schema has changed.
+        """Do the work, and do it again after errors that may pass (Outage), or by which the schema changes.
 
         Args:
             work: what is done; it must be idempotent.
@@ -174,16 +176,7 @@ class Store:
         Raises:
             Exception: what the work raises; TransientError only when it is given up.
         """
-        try:
-            return await self.outage.retry(work)
-        except (TransientError, SchemaError):
-            raise
-        except StoreError:
-            # The driver's events of a change come a moment later, and those of a node that was down never.
-            if not await asyncio.to_thread(self._has_schema_changed):
-                raise
-        self.outage.count(retries=1)
-        return await self.outage.retry(work)
+        return await self._changes.retry(work)
 
     def check(self, kinds: Iterable[type[StoredTable]]) -> None:
         """Connect, and prepare the statements of tables.
@@ -210,12 +203,15 @@ class Store:
             if self._session is None:
                 self._session = Session(self._settings, self.outage)
             if not self._is_ready(kind):
+                is_changed = kind in self._tables
                 try:
                     self._tables[kind] = kind(self._session)
                 except StoreError:
                     raise
                 except Exception as e:
                     raise store_error(e) from e
+                if is_changed:
+                    self._changes.note()
             return self._tables[kind]
 
     def _end_preparing(self, kind: type[StoredTable], done: asyncio.Future[StoredTable]) -> None:

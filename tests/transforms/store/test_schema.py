@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -9,13 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hamcrest import assert_that, calling, contains_exactly, equal_to, has_entries, raises
+from hamcrest import assert_that, calling, contains_exactly, equal_to, has_entries, has_item, not_, raises
 
 from faults.keyspaces import Keyspace, MakeKeyspace
 from faults.memory_tables import ACTIVITY_AGG, CONTENT_CONSUMPTION, ENROLMENTS
 from tests.support.tables import Tables
 from transforms.store.errors import SchemaError
 from transforms.store.event_loop import wait_for
+from transforms.store.user_enrolments import UserEnrolments
 from transforms.table_merges import TABLE_MERGES
 
 
@@ -100,6 +102,32 @@ def test_a_column_that_is_dropped_fails_nothing(
     for to_account in "cde":
         merge(tables, "a", to_account)
         assert_that(keyspace.rows(table, userid=to_account), contains_exactly(has_entries(row)))
+
+
+def test_work_that_began_before_another_has_found_the_change_fails_nothing(
+    keyspace: Keyspace, tables: Tables
+) -> None:
+    keyspace.insert({ENROLMENTS: [enrolment("a", status=1)]})
+    merge(tables, "a", "b")
+    attempts = 0
+
+    async def late() -> int:
+        nonlocal attempts
+        enrolments = await tables.store.table(UserEnrolments)
+        attempts += 1
+        if attempts == 1:
+            await asyncio.to_thread(keyspace.session.execute, f"ALTER TABLE {ENROLMENTS} DROP certstatus")
+            await tables.store.run(other)
+        from_rows, _ = await enrolments.rows("a", "b")
+        return len(from_rows)
+
+    async def other() -> None:
+        enrolments = await tables.store.table(UserEnrolments)
+        await enrolments.rows("a", "b")
+        assert_that(enrolments.columns.names, not_(has_item("certstatus")))
+
+    assert_that(wait_for(tables.store.run(late)), equal_to(1))
+    assert_that(attempts, equal_to(2))
 
 
 @pytest.mark.parametrize("column", ["aggregates", "agg_last_updated", "agg_details", "agg"])
