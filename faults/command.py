@@ -21,7 +21,7 @@ from local.sandbox import sandbox
 from local.services import cassandra_nodes, kafka
 from local.settings import LocalSettings
 
-_ACCOUNTS, _OVER_S = 500, 60
+_ACCOUNTS = 500
 _EVENTS = {1: 5_000, 3: 800}
 """By the number of nodes: three of them have a machine to share, and each does the work of one."""
 
@@ -58,7 +58,7 @@ def main(shared: LocalSettings, argv: Sequence[str]) -> int:
                     arguments.seed,
                     accounts=_ACCOUNTS,
                     events=arguments.events or _EVENTS[arguments.nodes],
-                    over_s=_OVER_S,
+                    over_s=known[name].over_s,
                 )
             outcomes.append(outcome)
             for sentence in (outcome.verdict.lost + outcome.verdict.doubled + outcome.verdict.judged)[:_SHOWN]:

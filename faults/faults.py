@@ -16,6 +16,8 @@ _OUTAGE_S = 30
 _RETRY_S = 10
 _LARGE_INPUTS = 100
 _RESTARTS = 50
+_BETWEEN_RESTARTS_S = 15
+"""A worker is missed by events only, so they must go on coming until the last one is struck."""
 _CLOCK_AHEAD_S = 30
 _FIRST, _LAST = 0.1, 0.9
 
@@ -30,6 +32,7 @@ class Fault:
         large: how many records of 1 MB, which are no events, are among those that are published.
         clock_ahead_s: by how much the clock of whoever else writes to the tables is ahead, in seconds.
         fails: whether events fail, to be replayed once all is over.
+        over_s: how long events are published, in seconds.
     """
 
     strikes: tuple[tuple[Strike, ...], ...] = ()
@@ -37,6 +40,7 @@ class Fault:
     large: int = 0
     clock_ahead_s: float = 0
     fails: bool = False
+    over_s: float = 60
 
 
 _SERVERS: dict[str, tuple[Strike, ...]] = {
@@ -71,7 +75,8 @@ def faults(nodes: int) -> dict[str, Fault]:
 
 def long_faults() -> dict[str, Fault]:
     """Faults that take ten minutes and more, which are struck only where they are asked for."""
-    return {f"{_RESTARTS} restarts": Fault(((Kill(PYTHON_WORKER),) * _RESTARTS,))}
+    strikes = (Kill(PYTHON_WORKER),) * _RESTARTS
+    return {f"{_RESTARTS} restarts": Fault((strikes,), over_s=_RESTARTS * _BETWEEN_RESTARTS_S)}
 
 
 def _several_nodes(names: Sequence[str]) -> dict[str, tuple[Strike, ...]]:

@@ -10,13 +10,12 @@ from typing import Protocol
 
 import psutil
 
-from faults.cluster import LocalCluster
+from faults.cluster import LocalCluster, wait_until
 from faults.job import Job
 from faults.memory_tables import ENROLMENTS
 from local.service import Service
 
 PYTHON_WORKER = "Python worker"
-_POLL_S = 0.2
 
 
 class Strike(Protocol):
@@ -108,6 +107,11 @@ class AlterTable:
 
 def _kill_python_worker(pool: Service, draw: random.Random) -> None:
     """Kill one of the workers that the pool has started; the pool itself goes on."""
-    while not (workers := psutil.Process(pool.pid).children()):
-        time.sleep(_POLL_S)
+    workers: list[psutil.Process] = []
+
+    def are_there() -> bool:
+        workers[:] = psutil.Process(pool.pid).children()
+        return bool(workers)
+
+    wait_until(are_there)
     draw.choice(sorted(workers, key=lambda worker: worker.pid)).kill()
