@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from faults.job import Job
 from local import jars
@@ -20,12 +21,16 @@ from pipeline.flink.cluster import FlinkCluster
 
 CHECKPOINTS_EVERY_S = 2
 
+Result = TypeVar("Result")
 
-def wait_until(done: Callable[[], bool], timeout_s: float = 300) -> None:
+
+def wait_until(done: Callable[[], Result], timeout_s: float = 300) -> Result:
+    """Wait until something is so; returns what says so."""
     deadline = time.monotonic() + timeout_s
-    while not done():
+    while not (result := done()):
         assert time.monotonic() < deadline, f"it took more than {timeout_s} s"
         time.sleep(0.2)
+    return result
 
 
 @dataclass(frozen=True)

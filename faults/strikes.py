@@ -107,11 +107,5 @@ class AlterTable:
 
 def _kill_python_worker(pool: Service, draw: random.Random) -> None:
     """Kill one of the workers that the pool has started; the pool itself goes on."""
-    workers: list[psutil.Process] = []
-
-    def are_there() -> bool:
-        workers[:] = psutil.Process(pool.pid).children()
-        return bool(workers)
-
-    wait_until(are_there)
+    workers = wait_until(psutil.Process(pool.pid).children)
     draw.choice(sorted(workers, key=lambda worker: worker.pid)).kill()
