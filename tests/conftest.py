@@ -8,7 +8,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from local.go_programs import HELM, PROMTOOL
 from local.sandbox import sandbox
 from local.service import Service
 from local.settings import FLINK_PORTS, LocalSettings, read_settings
+from tests.support.bundles import LogMerges, MakeLogMerges
 
 _GO_PROGRAMS = {"helm": HELM, "promtool": PROMTOOL}
 _SLOW = {"settings", "maven", "browser", *_GO_PROGRAMS}
@@ -164,6 +165,13 @@ def make_keyspace(settings: LocalSettings, cassandra_service: Service) -> Iterat
 def keyspace(make_keyspace: MakeKeyspace) -> Keyspace:
     """A keyspace that the tests of a module share, unless the module has another."""
     return make_keyspace()
+
+
+@pytest.fixture
+def log_merges() -> Iterator[MakeLogMerges]:
+    """Makes workers' LogMerges, whose sessions are closed when the test ends."""
+    with ExitStack() as made:
+        yield lambda cassandra: made.enter_context(closing(LogMerges(cassandra)))
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from tests.security.services import (
     USER,
     SecureServices,
 )
-from tests.support.bundles import LogMerges, merges_again
+from tests.support.bundles import MakeLogMerges, merges_again
 from tests.support.commands import run_when_published
 from tests.support.gate import Gate
 from tests.support.large_rows import check_large_rows
@@ -185,12 +185,12 @@ def test_who_may_create_tables_makes_those_of_the_job(
 
 
 def test_what_is_not_granted_is_a_failed_event_that_says_so(
-    make_job: MakeSecureJob, password_files: tuple[str, str]
+    make_job: MakeSecureJob, password_files: tuple[str, str], log_merges: MakeLogMerges
 ) -> None:
     job = make_job(*password_files)
     job.session.execute(f"REVOKE MODIFY ON {job.session.keyspace}.{MERGE_LOG} FROM {USER}")
 
-    (failed,), took_s = LogMerges(resolve(job.argv, {}).cassandra).bundle(1)
+    (failed,), took_s = log_merges(resolve(job.argv, {}).cassandra).bundle(1)
 
     assert_that(failed.error, matches_regexp(rf"no MODIFY permission on .*{MERGE_LOG}"))
     assert_that(took_s, less_than(RETRIED_FOR_S))
@@ -278,11 +278,11 @@ def test_more_than_a_socket_takes_at_once_passes_through_tls(
 
 
 def test_logins_that_are_refused_for_a_while_are_an_outage_like_any_other(
-    make_job: MakeSecureJob, password_files: tuple[str, str], secure: SecureServices
+    make_job: MakeSecureJob, password_files: tuple[str, str], secure: SecureServices, log_merges: MakeLogMerges
 ) -> None:
     gate = Gate(secure.settings.cassandra_port)
     cassandra = resolve(make_job(*password_files).argv, {}).cassandra
-    log = LogMerges(dataclasses.replace(cassandra, port=gate.port, retry_seconds=3))
+    log = log_merges(dataclasses.replace(cassandra, port=gate.port, retry_seconds=3))
     assert_that(log.bundle(1)[0], equal_to([]))
     try:
         secure.session.execute("ALTER ROLE %s WITH PASSWORD = %s", (USER, "another"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from apache_beam.pvalue import TaggedOutput
@@ -36,6 +37,13 @@ class LogMerges:
             self._fn.process((one.to_account, one), Timestamp(0))
         outputs = [output for output in self._fn.finish_bundle() if isinstance(output, TaggedOutput)]
         return [output.value.value for output in outputs], time.monotonic() - begin
+
+    def close(self) -> None:
+        """Close its session, which in production ends with its process; else it logs into other tests."""
+        self._fn._merging.store.close()
+
+
+MakeLogMerges = Callable[[CassandraSettings], LogMerges]
 
 
 def merges_again(log: LogMerges, within_s: float) -> None:

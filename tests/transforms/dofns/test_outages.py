@@ -11,7 +11,7 @@ from cassandra.policies import ConstantReconnectionPolicy
 from hamcrest import assert_that, contains_string, equal_to, has_length, less_than, only_contains
 
 from faults.keyspaces import Keyspace
-from tests.support.bundles import LogMerges, merges_again
+from tests.support.bundles import MakeLogMerges, merges_again
 from tests.support.gate import Gate
 from transforms.store import cluster, requests
 
@@ -25,10 +25,14 @@ def gate(keyspace: Keyspace) -> Iterator[Gate]:
 
 @pytest.mark.parametrize("away", [Gate.close, Gate.hang], ids=["dead", "hanging"])
 def test_everything_in_flight_fails_once_the_outage_has_lasted_and_merging_goes_on_by_itself_when_it_is_over(
-    away: Callable[[Gate], None], keyspace: Keyspace, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    away: Callable[[Gate], None],
+    keyspace: Keyspace,
+    gate: Gate,
+    log_merges: MakeLogMerges,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(requests, "_TIMEOUT_S", 1.0)
-    log = LogMerges(keyspace.settings(port=gate.port, retry_seconds=3))
+    log = log_merges(keyspace.settings(port=gate.port, retry_seconds=3))
     assert_that(log.bundle(5)[0], equal_to([]))
 
     away(gate)
@@ -49,9 +53,9 @@ def test_everything_in_flight_fails_once_the_outage_has_lasted_and_merging_goes_
 
 
 def test_after_an_outage_those_that_wait_for_the_one_that_is_tried_are_merged_too(
-    keyspace: Keyspace, gate: Gate
+    keyspace: Keyspace, gate: Gate, log_merges: MakeLogMerges
 ) -> None:
-    log = LogMerges(keyspace.settings(port=gate.port, retry_seconds=1))
+    log = log_merges(keyspace.settings(port=gate.port, retry_seconds=1))
     gate.close()
     assert_that(log.bundle(20)[0], has_length(20))
 
@@ -61,8 +65,8 @@ def test_after_an_outage_those_that_wait_for_the_one_that_is_tried_are_merged_to
     assert_that(log.bundle(200)[0], equal_to([]))
 
 
-def test_a_short_outage_fails_nothing(keyspace: Keyspace, gate: Gate) -> None:
-    log = LogMerges(keyspace.settings(port=gate.port, retry_seconds=60))
+def test_a_short_outage_fails_nothing(keyspace: Keyspace, gate: Gate, log_merges: MakeLogMerges) -> None:
+    log = log_merges(keyspace.settings(port=gate.port, retry_seconds=60))
     assert_that(log.bundle(1)[0], equal_to([]))
 
     gate.drop()
@@ -71,13 +75,13 @@ def test_a_short_outage_fails_nothing(keyspace: Keyspace, gate: Gate) -> None:
 
 
 def test_a_session_whose_driver_has_given_up_reconnecting_is_made_anew(
-    keyspace: Keyspace, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    keyspace: Keyspace, gate: Gate, log_merges: MakeLogMerges, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def few(*_: Any, **__: Any) -> ConstantReconnectionPolicy:
         return ConstantReconnectionPolicy(0.1, max_attempts=2)
 
     monkeypatch.setattr(cluster, "ExponentialReconnectionPolicy", few)
-    log = LogMerges(keyspace.settings(port=gate.port, retry_seconds=2))
+    log = log_merges(keyspace.settings(port=gate.port, retry_seconds=2))
     assert_that(log.bundle(1)[0], equal_to([]))
     gate.close()
     assert_that(log.bundle(5)[0], has_length(5))
