@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from typing import Never
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.refusals import no_such_option, refusals
 from pipeline.configuration.variables import VARIABLES
 from transforms.variables import Variable
 
@@ -222,29 +222,3 @@ def given_variables(given: argparse.Namespace, variables: Iterable[Variable]) ->
 def _is_flink(runner: str | None) -> bool:
     """Whether a job server takes the options; Beam knows a runner by its path, its name or the start of it."""
     return (runner or "").lower().removesuffix("runner").endswith(("flink", "portable"))
-
-
-def refusals(not_understood: Iterable[str], advise: Callable[[str], str | None]) -> list[str]:
-    """Returns a sentence for each argument that a parser did not understand.
-
-    Args:
-        not_understood: the arguments.
-        advise: what to say of an option; None if it is good after all.
-    """
-    problems: list[str] = []
-    after_option = False
-    for argument in not_understood:
-        option = argument.partition("=")[0]  # what follows may be secret
-        if option.startswith("-"):
-            if advice := advise(option):
-                problems.append(advice)
-        elif not after_option:
-            problems.append(f"{argument!r} belongs to no option: options start with --, see --help.")
-        after_option = option.startswith("-") and "=" not in argument
-    return problems
-
-
-def no_such_option(option: str, known: Iterable[str]) -> str:
-    """Returns a sentence that refuses an option and names the nearest that there is."""
-    near = difflib.get_close_matches(option.lower(), list(known), n=1)
-    return f"{option} is not an option: {f'did you mean {near[0]}?' if near else 'see --help.'}"

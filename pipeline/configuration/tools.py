@@ -11,9 +11,8 @@ from pipeline.configuration.options import (
     Parser,
     add_options,
     given_variables,
-    no_such_option,
-    refusals,
 )
+from pipeline.configuration.refusals import no_such_option, refusals
 from pipeline.configuration.settings import Configuration, find_values
 from pipeline.configuration.variables import VARIABLES
 from transforms.variables import Variable
