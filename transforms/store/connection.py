@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from cassandra.connection import ConnectionShutdown
+from cassandra.connection import ConnectionException, ConnectionShutdown
 from cassandra.io.asyncioreactor import AsyncioConnection
 
 from transforms.store.event_loop import event_loop, on_event_loop
@@ -40,6 +40,28 @@ class LoopConnection(AsyncioConnection):
 
     async def handle_write(self) -> None:
         """Do nothing: a message is written when it is pushed; called by the driver, once."""
+
+    def process_msg(self, header: Any, body: bytes) -> None:
+        """Pass an answer on; called by the driver. One that nobody waits for ends the connection.
+
+        The driver would free its stream id, which is free already or is another request's by now: two requests
+        would share it, and one would be given the rows that the other asked for.
+        """
+        stream_id = header.stream
+        if stream_id >= 0 and stream_id not in self._requests and stream_id not in self.orphaned_request_ids:
+            self.defunct(
+                ConnectionException(f"{self.endpoint} answered what nobody waits for, stream {stream_id}")
+            )
+            return
+        super().process_msg(header, body)
+
+    def send_msg(self, msg: Any, request_id: int, *args: Any, **kwargs: Any) -> int:
+        """Send a message; called by the driver. An id that another request waits with ends the connection."""
+        if request_id in self._requests:
+            error = ConnectionShutdown(f"stream {request_id} to {self.endpoint} is in use already")
+            self.defunct(error)
+            raise error
+        return int(super().send_msg(msg, request_id, *args, **kwargs))
 
     def push(self, data: bytes) -> None:
         """Send a message; called by the driver, on any thread."""

@@ -28,6 +28,9 @@ from transforms.store.protocol import PROTOCOL_VERSION, UndecodedRows
         (AsyncioConnection, "push", "LoopConnection writes when a message is pushed"),
         (Connection, "process_io_buffer", "LoopConnection hands on what it has read"),
         (Connection, "defunct", "LoopConnection tells of a socket that is closed"),
+        (Connection, "process_msg", "LoopConnection refuses an answer that nobody waits for"),
+        (Connection, "send_msg", "LoopConnection refuses an id that is waited with"),
+        (Connection, "orphaned_request_ids", "LoopConnection knows what the driver has given up"),
         (Connection, "in_buffer_size", "LoopConnection reads more at once"),
         (ResultMessage, "recv_results_rows", "UndecodedRows splits rows itself"),
         (ResultMessage, "recv_results_metadata", "UndecodedRows leaves the metadata to the driver"),
@@ -45,10 +48,10 @@ def test_the_driver_has(owner: Any, name: str, why: str) -> None:
     assert hasattr(owner, name), f"{owner.__name__}.{name} is gone: {why}"
 
 
-@pytest.mark.parametrize("name", ["_loop", "_socket", "_iobuf"])
+@pytest.mark.parametrize("name", ["_loop", "_socket", "_iobuf", "_requests"])
 def test_a_connection_of_the_driver_has(name: str) -> None:
-    """LoopConnection's socket, its loop and the buffer that process_io_buffer() reads."""
-    code = inspect.getsource(AsyncioConnection)
+    """LoopConnection's socket, its loop, the buffer that process_io_buffer() reads, and who waits for which answer."""
+    code = inspect.getsource(AsyncioConnection) + inspect.getsource(Connection)
     assert name in code, f"AsyncioConnection.{name} is gone, which LoopConnection uses"
 
 
