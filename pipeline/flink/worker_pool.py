@@ -31,6 +31,9 @@ _STOP_WORKER = "/org.apache.beam.model.fn_execution.v1.BeamFnExternalWorkerPool/
 _CHECK_TIMEOUT_S = 3
 _POLL_S = 0.05
 
+_STARTUP_S = 10
+"""A worker that is killed so early may not have reached its TaskManager yet, which waits for it without end."""
+
 _log = logging.getLogger("worker-pool")
 
 
@@ -65,13 +68,13 @@ class WorkerPool:
                 return f"The worker {worker_id} could not be started: {e}."
             self._workers[worker_id] = worker
         _log.info("Worker %s has started as process %d.", worker_id, worker.pid)
-        threading.Thread(target=self._await_end, args=(worker_id, worker), daemon=True).start()
+        threading.Thread(target=self._await_end, args=(worker_id, worker, control_endpoint), daemon=True).start()
         return ""
 
     def stop(self, worker_id: str) -> None:
         """End a worker at once, which its TaskManager has no more work for; that it is not there is no error."""
         with self._lock:
-            worker = self._workers.get(worker_id)
+            worker = self._workers.pop(worker_id, None)
         if worker:
             # Not SIGTERM, on which it would wait for bundles: those it still has are cancelled ones.
             worker.kill()
@@ -91,12 +94,16 @@ class WorkerPool:
             worker.kill()
             worker.wait()
 
-    def _await_end(self, worker_id: str, worker: subprocess.Popen[bytes]) -> None:
+    def _await_end(self, worker_id: str, worker: subprocess.Popen[bytes], control_endpoint: str) -> None:
+        started = time.monotonic()
         exit_code = worker.wait()
         _log.info("Worker %s, process %d, has ended with %d.", worker_id, worker.pid, exit_code)
         with self._lock:
-            if self._workers.get(worker_id) is worker:
-                del self._workers[worker_id]
+            if self._workers.get(worker_id) is not worker:
+                return
+            del self._workers[worker_id]
+        if exit_code < 0 and time.monotonic() - started < _STARTUP_S:
+            self.start(worker_id, control_endpoint)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
