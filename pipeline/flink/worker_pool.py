@@ -102,8 +102,9 @@ class WorkerPool:
             if self._workers.get(worker_id) is not worker:
                 return
             del self._workers[worker_id]
-        if exit_code < 0 and time.monotonic() - started < _STARTUP_S:
-            self.start(worker_id, control_endpoint)
+        killed_early = exit_code < 0 and time.monotonic() - started < _STARTUP_S
+        if killed_early and (error := self.start(worker_id, control_endpoint)):
+            _log.warning("%s", error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
