@@ -10,7 +10,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
+from cassandra.policies import ConstantReconnectionPolicy, RetryPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import dict_factory
 
 from local.settings import HOST, PROJECT, LocalSettings
@@ -22,6 +22,18 @@ MERGE_TABLES = PROJECT / "pipeline" / "merge_tables.cql"
 _ONE_REPLICA = "'replication_factor': 1"
 _PROTOCOL_VERSION = 5
 _REQUEST_TIMEOUT_S = 60
+_RETRIES = 5
+
+
+class RetryWritesPolicy(RetryPolicy):
+    """The driver's default, but a write that replicas did not take in time is sent again, up to five times.
+
+    Three nodes on one small machine are late now and then; all that is written here can be written twice.
+    """
+
+    def on_write_timeout(self, *args: Any, retry_num: int, **kwargs: Any) -> tuple[int, int | None]:
+        """Whether to write again, at the same consistency level; called by the driver."""
+        return (self.RETRY, None) if retry_num < _RETRIES else (self.RETHROW, None)
 
 
 @contextmanager
@@ -43,6 +55,7 @@ def connect(
         # Of a table on one node that is the node, and of one on three what two of them know.
         consistency_level=ConsistencyLevel.QUORUM,
         load_balancing_policy=WhiteListRoundRobinPolicy(hosts),
+        retry_policy=RetryWritesPolicy(),
         row_factory=dict_factory,
         request_timeout=_REQUEST_TIMEOUT_S,
     )
@@ -53,6 +66,8 @@ def connect(
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         control_connection_timeout=_REQUEST_TIMEOUT_S,
         reconnection_policy=ConstantReconnectionPolicy(delay=0.5, max_attempts=None),
+        # Else a session that asked nothing while Cassandra was killed and started fails with its next request.
+        idle_heartbeat_interval=1,
         # Else each batch waits for a delayed ACK.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         **client or {},

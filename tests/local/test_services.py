@@ -5,9 +5,13 @@ import socket
 from pathlib import Path
 
 import pytest
-from cassandra.cluster import Session
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
+from cassandra.connection import ConnectionShutdown
+from cassandra.policies import RetryPolicy
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from faults.cluster import wait_until
 from local import ports, schema, services, topics
 from local.service import Service
 from local.settings import LocalSettings
@@ -94,6 +98,37 @@ def test_cassandra_keeps_acknowledged_writes_when_killed(
     cassandra_service.wait_ready()
     with schema.connect(settings) as session:
         assert len(session.execute("SELECT intoid FROM user_merge_log WHERE userid = 'killed'").all()) == 300
+
+
+def test_a_session_that_asked_nothing_while_its_connection_ended_finds_cassandra_again(
+    settings: LocalSettings, cassandra_service: Service
+) -> None:
+    assert cassandra_service.is_ready()
+    with schema.connect(settings) as session:
+        (pool,) = session.get_pools()
+        for connection in pool.get_connections():
+            connection.defunct(ConnectionShutdown("as when Cassandra is killed"))
+
+        # Sooner than by the driver's default of 30 s.
+        wait_until(lambda: any(pool.open_count for pool in session.get_pools()), timeout_s=20)
+
+        assert session.execute("SELECT release_version FROM system.local").one() is not None
+
+
+def test_a_write_that_is_not_taken_in_time_is_sent_again(
+    settings: LocalSettings, cassandra_service: Service
+) -> None:
+    assert cassandra_service.is_ready()
+    timeout = {"write_type": "SIMPLE", "required_responses": 2, "received_responses": 1}
+    with schema.connect(settings) as session:
+        policy = session.get_execution_profile(EXEC_PROFILE_DEFAULT).retry_policy
+
+        answers = [
+            policy.on_write_timeout(None, ConsistencyLevel.QUORUM, retry_num=number, **timeout)
+            for number in range(7)
+        ]
+
+    assert answers == [(RetryPolicy.RETRY, None)] * 5 + [(RetryPolicy.RETHROW, None)] * 2
 
 
 def test_kafka_keeps_acknowledged_records_when_killed(settings: LocalSettings, kafka_service: Service) -> None:
