@@ -33,6 +33,20 @@ def _answer(connection: LoopConnection, stream_id: int) -> None:
     connection.process_msg(_Frame(4, 0, stream_id, 2, 9, 9), b"")
 
 
+def test_no_request_has_the_id_0_on_which_cassandra_refuses_any(connection: LoopConnection) -> None:
+    ids = [connection.get_request_id() for _ in range(500)]
+
+    assert_that(ids, equal_to(list(range(1, 501))))
+
+
+def test_a_refusal_on_the_id_0_ends_the_connection(connection: LoopConnection) -> None:
+    answers = _ask(connection, connection.get_request_id())
+
+    _answer(connection, 0)
+
+    assert_that([type(answer) for answer in answers], equal_to([ConnectionShutdown]))
+
+
 def test_a_second_answer_ends_the_connection_and_frees_no_id(connection: LoopConnection) -> None:
     stream_id = connection.get_request_id()
     answers = _ask(connection, stream_id)

@@ -30,6 +30,7 @@ from transforms.store.protocol import PROTOCOL_VERSION, UndecodedRows
         (Connection, "defunct", "LoopConnection tells of a socket that is closed"),
         (Connection, "process_msg", "LoopConnection refuses an answer that nobody waits for"),
         (Connection, "send_msg", "LoopConnection refuses an id that is waited with"),
+        (Connection, "get_request_id", "LoopConnection never uses the id 0"),
         (Connection, "orphaned_request_ids", "LoopConnection knows what the driver has given up"),
         (Connection, "in_buffer_size", "LoopConnection reads more at once"),
         (ResultMessage, "recv_results_rows", "UndecodedRows splits rows itself"),
