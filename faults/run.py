@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+
+from kafka.errors import KafkaError
 
 from faults.cluster import LocalCluster, is_drained, wait_until
 from faults.faults import Fault, moments
@@ -22,6 +25,7 @@ PARTITIONS = 4
 _MALFORMED = 0.01
 _PROGRESS_WITHIN_S = 300
 _RECOVERED_WITHIN_S = 600
+_REPEAT_EVERY_S = 1
 _WARM_AFTER = 10
 """From this recovery on, what the servers keep anyway is there."""
 
@@ -98,6 +102,10 @@ def run_fault(
             at = [began + moment for moment in moments(draw, len(strikes), over_s)]
             recovering.append(threads.submit(_strike_in_turn, cluster, job, job_id, strikes, at, seed))
         publishing.result()
+        # Strikes need work under way: a Python worker that is killed in an idle job is not started anew.
+        while wait(recovering, timeout=_REPEAT_EVERY_S).not_done:
+            with suppress(KafkaError):  # it may be Kafka that is down
+                stream.repeat_one()
         recovered = [strikes.result() for strikes in recovering]
     learners.stop()
     _wait_until_drained(job)

@@ -100,6 +100,11 @@ class Stream:
         pairs = [pair for group in self._groups for pair in group.pairs if pair[1] in learners]
         self.job.publish([message(*pair) for pair in pairs])
 
+    def repeat_one(self) -> None:
+        """Publish one of the merges again, which changes nothing."""
+        pair = self._draw.choice(self._draw.choice(self._groups).pairs)
+        self.job.publish([message(*pair)], partition=self._draw.randrange(self.job.partitions))
+
     def learn(self, clock_ahead_s: float = 0) -> Learners:
         """The learners of all groups, to be started and stopped; what they do is expected in the tables."""
         accounts = {group.learner for group in self._groups}
