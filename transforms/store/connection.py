@@ -45,7 +45,8 @@ class LoopConnection(AsyncioConnection):
         """A stream id that is free; called by the driver. It is never 0, the first of those at the start.
 
         What Cassandra 5.0 has not begun within its native_transport_timeout (12 s), such as after a pause, it
-        refuses on stream 0, whichever stream that was. A request with that id would take the refusal for its own.
+        refuses on stream 0, whichever stream that was. A request with that id would take the refusal for its own
+        (docs/decisions/0080).
         """
         return int(super().get_request_id() or super().get_request_id())
 
