@@ -14,6 +14,7 @@ from cassandra.policies import ConstantReconnectionPolicy, RetryPolicy, WhiteLis
 from cassandra.query import dict_factory
 
 from local.settings import HOST, PROJECT, LocalSettings
+from transforms.store.stream_ids import OwnAnswers
 
 KEYSPACE = "sunbird_courses"
 PLATFORM_TABLES = PROJECT / "local" / "sunbird_courses.cql"
@@ -23,6 +24,10 @@ _ONE_REPLICA = "'replication_factor': 1"
 _PROTOCOL_VERSION = 5
 _REQUEST_TIMEOUT_S = 60
 _RETRIES = 5
+
+
+class LocalConnection(OwnAnswers, Cluster.connection_class):
+    """The driver's default one for this machine; on it too, nobody is given the rows of another."""
 
 
 class RetryWritesPolicy(RetryPolicy):
@@ -72,6 +77,7 @@ def connect(
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         **client or {},
     )
+    cluster.connection_class = LocalConnection
     try:
         yield cluster.connect(keyspace)
     finally:

@@ -28,10 +28,10 @@ from transforms.store.protocol import PROTOCOL_VERSION, UndecodedRows
         (AsyncioConnection, "push", "LoopConnection writes when a message is pushed"),
         (Connection, "process_io_buffer", "LoopConnection hands on what it has read"),
         (Connection, "defunct", "LoopConnection tells of a socket that is closed"),
-        (Connection, "process_msg", "LoopConnection refuses an answer that nobody waits for"),
-        (Connection, "send_msg", "LoopConnection refuses an id that is waited with"),
-        (Connection, "get_request_id", "LoopConnection never uses the id 0"),
-        (Connection, "orphaned_request_ids", "LoopConnection knows what the driver has given up"),
+        (Connection, "process_msg", "OwnAnswers refuses an answer that nobody waits for"),
+        (Connection, "send_msg", "OwnAnswers refuses an id that is waited with"),
+        (Connection, "get_request_id", "OwnAnswers never uses the id 0"),
+        (Connection, "orphaned_request_ids", "OwnAnswers knows what the driver has given up"),
         (Connection, "in_buffer_size", "LoopConnection reads more at once"),
         (ResultMessage, "recv_results_rows", "UndecodedRows splits rows itself"),
         (ResultMessage, "recv_results_metadata", "UndecodedRows leaves the metadata to the driver"),
@@ -57,7 +57,7 @@ def test_a_connection_of_the_driver_has(name: str) -> None:
 
 
 def test_a_connection_knows_what_waits_for_an_answer() -> None:
-    """LoopConnection looks there before it passes an answer on, and before it sends a request."""
+    """OwnAnswers looks there before it passes an answer on, and before it sends a request."""
     connection = Connection(DefaultEndPoint("127.0.0.1"), protocol_version=PROTOCOL_VERSION)
     assert connection._requests == {}, "Connection._requests is another thing than it was"
 

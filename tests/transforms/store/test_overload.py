@@ -26,7 +26,7 @@ _ROUNDS = 3
 
 @pytest.fixture
 def slow_node(settings: LocalSettings) -> Iterator[Keyspace]:
-    """A node with one thread, which begins no request that has waited for 2 s; others do after up to 12 s."""
+    """A node with one thread, which begins no request that has waited for 2 s (Cassandra's default is 12 s)."""
     (port,) = ports.free_ports(1)
     own = dataclasses.replace(settings, data_dir=settings.data_dir / "slow", cassandra_port=port)
     node = cassandra(own, more=["native_transport_timeout: 2s", "native_transport_max_threads: 1"])
