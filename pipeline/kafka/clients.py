@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from pipeline.configuration.errors import ConfigError, ServiceError
 from pipeline.configuration.settings import KAFKA_PASSWORD_VARIABLE, KafkaSettings
@@ -19,7 +19,7 @@ Looked = TypeVar("Looked")
 
 _PROVIDERS = "org.apache.kafka.common.config.provider"
 _BOOTSTRAP_TIMEOUT_MS = 15_000
-_CLOSED = "socket disconnected"
+_CLOSED = "socket disconnected", "Connection closed", "Connection reset", "Broken pipe"
 _LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -121,7 +121,7 @@ def connecting(kafka: KafkaSettings) -> Iterator[None]:
     except KafkaError as e:
         reason = reasons.best or str(e)
         is_refused = not reasons.may_pass or any(word in reason for word in ("SSL", "uthenticat"))
-        if _CLOSED in reason and kafka.logs_in:
+        if _is_closed(reason) and kafka.logs_in:
             reason += ", as where the login is refused"
             is_refused = True
         msg = (
@@ -164,18 +164,35 @@ def looking_at(
 
 
 class _Reasons(logging.Handler):
-    """Keeps, of all errors while connecting, the one that says most."""
+    """Keeps, of all errors while connecting, the first of those that say most."""
 
     best: str | None = None
     may_pass = True
     """Whether the error of `best` is one of those that kafka-python says to try again after."""
+    _says = -1
 
     def emit(self, record: logging.LogRecord) -> None:
         for error in filter(lambda arg: isinstance(arg, Exception), record.args or ()):
-            # A broker that refuses a login closes the connection too, which the client may see first.
-            if self.best is None or _CLOSED in self.best:
-                self.best = str(error)
+            if (says := _says(error)) > self._says:
+                self.best, self._says = str(error), says
                 self.may_pass = getattr(error, "retriable", False)
+
+
+def _says(error: object) -> int:
+    """How much an error says of why no connection came about; most where trying again does not help.
+
+    A broker that refuses a login closes the connection too, which the client may see first, or alone. That time is
+    up says least: it comes last whatever was wrong, and first where the machine is busy.
+    """
+    if not getattr(error, "retriable", False):
+        return 3
+    if isinstance(error, KafkaTimeoutError):
+        return 0
+    return 1 if _is_closed(str(error)) else 2
+
+
+def _is_closed(reason: str) -> bool:
+    return any(closed in reason for closed in _CLOSED)
 
 
 def _jaas_config(kafka: KafkaSettings) -> str:

@@ -309,8 +309,8 @@ def test_a_wrong_password_ends_the_command_before_anything_starts(
     process = job.start()
     output, _ = process.communicate(timeout=120)
 
-    assert_that(process.returncode, equal_to(2))
     assert_that(output, matches_regexp(f"cannot be used .*{REFUSED}"))
+    assert_that(process.returncode, equal_to(2))
     assert_that(output, is_not(contains_string("Traceback")))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 from hamcrest import assert_that, calling, equal_to, has_entries, has_key, is_not, raises
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 
+from pipeline.configuration.errors import ConfigError, ServiceError
 from pipeline.configuration.settings import KafkaSettings, resolve
-from pipeline.kafka.clients import java_client, python_client
+from pipeline.kafka.clients import connecting, java_client, python_client
 from transforms.store.credentials import CredentialsError
 
 PASSWORD = "not to be seen"
@@ -98,3 +101,36 @@ def test_a_key_that_java_cannot_read_is_refused(tmp_path: Path) -> None:
     kafka = _kafka("security_protocol=SSL", f"ssl_certificate_file={tmp_path}/c", f"ssl_key_file={tmp_path}/key")
     assert_that(calling(python_client).with_args(kafka), raises(CredentialsError, "as PKCS #8, not encrypted"))
     assert java_client(kafka)["ssl.keystore.key"] == f"${{dir:{tmp_path}:key}}"
+
+
+TIME_IS_UP = KafkaTimeoutError("Unable to bootstrap from a:1")
+CLOSED = KafkaConnectionError("socket disconnected")
+
+
+@pytest.mark.parametrize(
+    ("told", "is_said", "says"),
+    [
+        ([CLOSED, CLOSED, TIME_IS_UP], ConfigError, "disconnected, as where the login is refused"),
+        ([KafkaTimeoutError("I/O wait timed out"), CLOSED, TIME_IS_UP], ConfigError, "login is refused"),
+        ([KafkaConnectionError("[Errno 104] Connection reset by peer")], ConfigError, "login is refused"),
+        (
+            [KafkaTimeoutError("late"), SaslAuthenticationFailedError("no")],
+            ConfigError,
+            "SaslAuthenticationFailed",
+        ),
+        ([CLOSED, KafkaConnectionError("Handshake failed: why"), TIME_IS_UP], ServiceError, "why"),
+        ([KafkaConnectionError("111 ECONNREFUSED"), CLOSED, TIME_IS_UP], ServiceError, "ECONNREFUSED"),
+        ([TIME_IS_UP], ServiceError, "Unable to bootstrap"),
+    ],
+    ids=["closed", "late, closed", "reset", "late, refused", "handshake", "not there", "no answer"],
+)
+def test_of_all_that_went_wrong_what_says_most_is_said(
+    told: list[KafkaError], is_said: type[Exception], says: str, tmp_path: Path
+) -> None:
+    def connect() -> None:
+        with connecting(_login(tmp_path)):
+            for error in told:
+                logging.getLogger("kafka.net.manager").error("Connection failed: %s", error)
+            raise TIME_IS_UP
+
+    assert_that(connect, raises(is_said, says))
