@@ -13,7 +13,7 @@ from local import jars, schema, topics
 from local.console import console, step
 from local.errors import LocalError
 from local.flink_services import flink_services
-from local.go_programs import HELM, PROMTOOL
+from local.programs import HELM, PROMTOOL
 from local.service import Service
 from local.services import services
 from local.settings import PROJECT, LocalSettings
@@ -85,9 +85,7 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
     if "--fast" not in args:
         jars.resolve_all(settings)
         if not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
-            console.print(
-                "Go is not on the PATH, so helm or promtool cannot be built: what they check is left out."
-            )
+            console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
     return foreground([sys.executable, "-m", "pytest", *args])
 
 

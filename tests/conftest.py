@@ -18,24 +18,24 @@ from faults.cluster import LocalCluster, running_cluster
 from faults.keyspaces import Keyspace, MakeKeyspace
 from local import jars, ports, schema, services, topics
 from local.errors import LocalError
-from local.go_programs import HELM, PROMTOOL
+from local.programs import HELM, PROMTOOL
 from local.sandbox import sandbox
 from local.service import Service
 from local.settings import FLINK_PORTS, LocalSettings, read_settings
 from tests.support.bundles import LogMerges, MakeLogMerges
 
-_GO_PROGRAMS = {"helm": HELM, "promtool": PROMTOOL}
-_SLOW = {"settings", "maven", "browser", *_GO_PROGRAMS}
-"""The fixtures behind all that needs services, Java, Maven, Go or a browser; a fast test asks for none."""
+_PROGRAMS = {"helm": HELM, "promtool": PROMTOOL}
+_SLOW = {"settings", "maven", "browser", *_PROGRAMS}
+"""The fixtures behind all that needs services, Java, Maven, a browser or such a program; a fast test has none."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out all tests that need services, Java or Maven")
 
 
-_BUILDER = ThreadPoolExecutor(1)
-_BUILDS: dict[str, Future[Path]] = {}
-"""Go takes minutes for its programs, so it builds them while other tests run."""
+_GETTER = ThreadPoolExecutor(1)
+_GETTING: dict[str, Future[Path]] = {}
+"""Where Go builds a program it takes minutes, so that other tests run meanwhile."""
 
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 """The tests' JVMs live too short for what Java's second compiler makes to pay; it took half of all CPU."""
@@ -51,25 +51,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unwanted = set(_SLOW) if config.getoption("--fast") else set()
     settings = read_settings(os.environ)
     # `test` says so.
-    unwanted |= {name for name, program in _GO_PROGRAMS.items() if not program.is_available(settings)}
+    unwanted |= {name for name, program in _PROGRAMS.items() if not program.is_available(settings)}
     left_out = [item for item in items if isinstance(item, pytest.Function) and unwanted & {*item.fixturenames}]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         ids = {id(item) for item in left_out}
         items[:] = [item for item in items if id(item) not in ids]
-    items.sort(key=lambda item: bool(_go_programs_of(item)))  # last: they are built meanwhile
+    items.sort(key=lambda item: bool(_programs_of(item)))  # last: they are got meanwhile
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    wanted = {name for item in session.items for name in _go_programs_of(item)}
+    wanted = {name for item in session.items for name in _programs_of(item)}
     if not session.config.option.collectonly:
         settings = read_settings(os.environ)
         for name in sorted(wanted):
-            _BUILDS[name] = _BUILDER.submit(_GO_PROGRAMS[name].build, settings)
+            _GETTING[name] = _GETTER.submit(_PROGRAMS[name].get, settings)
 
 
-def _go_programs_of(item: pytest.Item) -> set[str]:
-    return _GO_PROGRAMS.keys() & {*item.fixturenames} if isinstance(item, pytest.Function) else set()
+def _programs_of(item: pytest.Item) -> set[str]:
+    return _PROGRAMS.keys() & {*item.fixturenames} if isinstance(item, pytest.Function) else set()
 
 
 @pytest.fixture(scope="session")
@@ -80,14 +80,14 @@ def maven() -> LocalSettings:
 
 @pytest.fixture(scope="session")
 def helm() -> Path:
-    """The program; where there is no Go to build it, tests that ask for it are left out."""
-    return _BUILDS["helm"].result()
+    """The program; where it cannot be got, tests that ask for it are left out."""
+    return _GETTING["helm"].result()
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """The program, as helm."""
-    return _BUILDS["promtool"].result()
+    return _GETTING["promtool"].result()
 
 
 @pytest.fixture(scope="session")

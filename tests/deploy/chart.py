@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local.go_programs import HELM
+from local.programs import HELM
 from local.settings import read_settings
 from tests.deploy.manifests import DEPLOY, KUBERNETES, NAME
 
@@ -49,7 +49,7 @@ def main() -> None:
         old.unlink()
     KUBERNETES.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
-        for name, text in render(HELM.build(read_settings(os.environ)), Path(folder)).items():
+        for name, text in render(HELM.get(read_settings(os.environ)), Path(folder)).items():
             (KUBERNETES / name).write_text(text)
 
 
