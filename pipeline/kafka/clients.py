@@ -182,11 +182,12 @@ def _says(error: object) -> int:
     """How much an error says of why no connection came about; most where trying again does not help.
 
     A broker that refuses a login closes the connection too, which the client may see first, or alone. That time is
-    up says least: it comes last whatever was wrong, and first where the machine is busy.
+    up says least, of all or of one request, which may have had the last two milliseconds of it: it comes last
+    whatever was wrong, and first where the machine is busy.
     """
     if not getattr(error, "retriable", False):
         return 3
-    if isinstance(error, KafkaTimeoutError):
+    if isinstance(error, KafkaTimeoutError) or "timed out" in str(error):
         return 0
     return 1 if _is_closed(str(error)) else 2
 

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 from hamcrest import assert_that, calling, equal_to, has_entries, has_key, is_not, raises
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
+from kafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+    SaslAuthenticationFailedError,
+)
 
 from pipeline.configuration.errors import ConfigError, ServiceError
 from pipeline.configuration.settings import KafkaSettings, resolve
@@ -120,9 +126,15 @@ CLOSED = KafkaConnectionError("socket disconnected")
         ),
         ([CLOSED, KafkaConnectionError("Handshake failed: why"), TIME_IS_UP], ServiceError, "why"),
         ([KafkaConnectionError("111 ECONNREFUSED"), CLOSED, TIME_IS_UP], ServiceError, "ECONNREFUSED"),
+        ([CLOSED, RequestTimedOutError("Request timed out after 2 ms")], ConfigError, "login is refused"),
+        ([CLOSED, KafkaConnectionError("Connection timed out")], ConfigError, "login is refused"),
+        ([KafkaConnectionError("Connection timed out"), TIME_IS_UP], ServiceError, "Connection timed out"),
         ([TIME_IS_UP], ServiceError, "Unable to bootstrap"),
     ],
-    ids=["closed", "late, closed", "reset", "late, refused", "handshake", "not there", "no answer"],
+    ids=[
+        *("closed", "late, closed", "reset", "late, refused", "handshake", "not there"),
+        *("closed, out of time", "closed, not there in time", "not there in time", "no answer"),
+    ],
 )
 def test_of_all_that_went_wrong_what_says_most_is_said(
     told: list[KafkaError], is_said: type[Exception], says: str, tmp_path: Path
