@@ -27,8 +27,8 @@ from local.settings import LocalSettings
 from local.topics import SYNC_TOPIC
 
 PERCENTS = (50, 95, 99)
-_WARM_UP_S = 20
-"""How long events come alone before it counts, so that Java has compiled what they pass."""
+_WARM_UP = 2
+"""Events come alone so many times as long before it counts: Java compiles what they pass, at rest too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def latency(shared: LocalSettings, options: BenchOptions, per_s: float) -> Laten
         LocalError: if a service does not come up, or the pipeline fails.
     """
     workload, warm_up, count = Workload(options.shape, options.seed), 100, round(options.paced_s * per_s)
-    counts = {"floor": 2 * count, "burst": warm_up, "warm-up": round(_WARM_UP_S * per_s), "pipeline": count}
+    counts = {"floor": 2 * count, "burst": warm_up, "warm-up": _WARM_UP * count, "pipeline": count}
     with (
         running_services(shared, flink=True, nodes=options.nodes) as services,
         connect(services.settings, services.hosts) as session,

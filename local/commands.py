@@ -79,13 +79,11 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
     """Run the tests, which start the services they need; returns pytest's exit code.
 
     Args:
-        settings: says where the jars are.
+        settings: says where programs are.
         args: pytest's, and --fast, which leaves out all tests that need services, Java or Maven.
     """
-    if "--fast" not in args:
-        jars.resolve_all(settings)
-        if not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
-            console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
+    if "--fast" not in args and not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
+        console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
     return foreground([sys.executable, "-m", "pytest", *args])
 
 

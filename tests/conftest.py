@@ -6,7 +6,7 @@ import dataclasses
 import gc
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -25,7 +25,8 @@ from local.settings import FLINK_PORTS, LocalSettings, read_settings
 from tests.support.bundles import LogMerges, MakeLogMerges
 
 _PROGRAMS = {"helm": HELM, "promtool": PROMTOOL}
-_SLOW = {"settings", "maven", "browser", *_PROGRAMS}
+_JARS = {"settings", "maven"}
+_SLOW = {*_JARS, "browser", *_PROGRAMS}
 """The fixtures behind all that needs services, Java, Maven, a browser or such a program; a fast test has none."""
 
 
@@ -33,9 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="leave out all tests that need services, Java or Maven")
 
 
-_GETTER = ThreadPoolExecutor(1)
+_IN_BACKGROUND = ThreadPoolExecutor(1)
+_JARS_RESOLVED: list[Future[None]] = []
 _GETTING: dict[str, Future[Path]] = {}
-"""Where Go builds a program it takes minutes, so that other tests run meanwhile."""
+"""What has to be downloaded, or built, which takes minutes the first time; fast tests run meanwhile."""
 
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 """The tests' JVMs live too short for what Java's second compiler makes to pay; it took half of all CPU."""
@@ -52,24 +54,43 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     settings = read_settings(os.environ)
     # `test` says so.
     unwanted |= {name for name, program in _PROGRAMS.items() if not program.is_available(settings)}
-    left_out = [item for item in items if isinstance(item, pytest.Function) and unwanted & {*item.fixturenames}]
+    left_out = [item for item in items if unwanted & _fixtures(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         ids = {id(item) for item in left_out}
         items[:] = [item for item in items if id(item) not in ids]
-    items.sort(key=lambda item: bool(_programs_of(item)))  # last: they are got meanwhile
+    # First what nothing is downloaded for, last what a program may have to be built for.
+    items.sort(key=lambda item: (bool(_programs_of(item)), bool(_SLOW & _fixtures(item))))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    wanted = {name for item in session.items for name in _programs_of(item)}
-    if not session.config.option.collectonly:
-        settings = read_settings(os.environ)
-        for name in sorted(wanted):
-            _GETTING[name] = _GETTER.submit(_PROGRAMS[name].get, settings)
+    if session.config.option.collectonly:
+        return
+    settings, wanted = read_settings(os.environ), set[str]().union(*map(_fixtures, session.items))
+    if wanted & _JARS:
+        _JARS_RESOLVED.append(_IN_BACKGROUND.submit(jars.resolve_all, settings))
+    for name in sorted(wanted & _PROGRAMS.keys()):
+        _GETTING[name] = _IN_BACKGROUND.submit(_PROGRAMS[name].get, settings)
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return {*item.fixturenames} if isinstance(item, pytest.Function) else set()
 
 
 def _programs_of(item: pytest.Item) -> set[str]:
-    return _PROGRAMS.keys() & {*item.fixturenames} if isinstance(item, pytest.Function) else set()
+    return _PROGRAMS.keys() & _fixtures(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Wait for the jars before the first test that needs them, and not within its time."""
+    if _JARS & _fixtures(item):
+        try:
+            for resolved in _JARS_RESOLVED:
+                resolved.result()
+        except LocalError as e:
+            pytest.exit(str(e))
+    return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -93,13 +114,11 @@ def promtool() -> Path:
 @pytest.fixture(scope="session")
 def settings() -> Iterator[LocalSettings]:
     """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
-    shared = read_settings(os.environ)
     with ExitStack() as running:
         try:
-            settings = running.enter_context(sandbox(shared, "test"))
+            settings = running.enter_context(sandbox(read_settings(os.environ), "test"))
         except LocalError as e:
             pytest.exit(str(e))
-        jars.resolve_all(shared)
         yield settings
 
 
