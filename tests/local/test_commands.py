@@ -9,6 +9,7 @@ import pytest
 
 from local import __main__, commands, jars, run, schema, topics
 from local.errors import LocalError
+from local.programs import Program
 from local.service import Service
 from local.settings import LocalSettings
 
@@ -196,15 +197,29 @@ def test_a_verification_is_pointed_at_kafka_too(
     assert ran[-2:] == [f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}", "--topic"]
 
 
-@pytest.mark.parametrize(("args", "resolves"), [(["-x"], True), (["--fast", "-x"], False)])
-def test_only_fast_tests_go_without_jars(
-    args: list[str], resolves: bool, folder: LocalSettings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["-x"], "Neither helm and promtool nor Go are on the PATH: what they check is left out."),
+        (["--fast", "-x"], ""),
+    ],
+)
+def test_what_is_left_out_is_said_where_it_would_be_run(
+    args: list[str],
+    says: str,
+    folder: LocalSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done: list[object] = []
-    monkeypatch.setattr(jars, "resolve_all", lambda _: done.append("resolved"))
-    monkeypatch.setattr(commands, "foreground", done.append)
+    ran: list[object] = []
+    monkeypatch.setattr(commands, "foreground", ran.append)
+    monkeypatch.setattr(commands, "PROMTOOL", Program("promtool", {}))
+    monkeypatch.setenv("PATH", "")
+
     commands.test(folder, args)
-    assert done == [*(["resolved"] if resolves else []), [sys.executable, "-m", "pytest", *args]]
+
+    assert ran == [[sys.executable, "-m", "pytest", *args]]
+    assert " ".join(capsys.readouterr().out.split()) == says
 
 
 def test_a_foreground_command_gives_its_exit_code() -> None:
