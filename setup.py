@@ -63,6 +63,7 @@ setup(
             "pyhamcrest>=2.1,<3",
             "pytest>=8,<10",
             "pytest-timeout>=2.3,<3",
+            "pytest-xdist>=3.6,<4",
             "pyyaml>=6,<7",
             "ruff>=0.11,<1",
             "trustme>=1.2,<2",

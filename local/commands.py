@@ -80,11 +80,15 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
 
     Args:
         settings: says where programs are.
-        args: pytest's, and --fast, which leaves out all tests that need services, Java or Maven.
+        args: pytest's, and --fast, which leaves out all tests that need services, Java or Maven, and takes all
+            cores.
     """
-    if "--fast" not in args and not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
+    options = []
+    if "--fast" in args:
+        options = ["--numprocesses=auto"]  # services are shared by all tests, but these have none
+    elif not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
         console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
-    return foreground([sys.executable, "-m", "pytest", *args])
+    return foreground([sys.executable, "-m", "pytest", *options, *args])
 
 
 def _flink_services(settings: LocalSettings) -> tuple[Service, ...]:

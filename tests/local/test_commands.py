@@ -198,14 +198,15 @@ def test_a_verification_is_pointed_at_kafka_too(
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("args", "options", "says"),
     [
-        (["-x"], "Neither helm and promtool nor Go are on the PATH: what they check is left out."),
-        (["--fast", "-x"], ""),
+        (["-x"], [], "Neither helm and promtool nor Go are on the PATH: what they check is left out."),
+        (["--fast", "-x"], ["--numprocesses=auto"], ""),
     ],
 )
 def test_what_is_left_out_is_said_where_it_would_be_run(
     args: list[str],
+    options: list[str],
     says: str,
     folder: LocalSettings,
     monkeypatch: pytest.MonkeyPatch,
@@ -218,7 +219,7 @@ def test_what_is_left_out_is_said_where_it_would_be_run(
 
     commands.test(folder, args)
 
-    assert ran == [[sys.executable, "-m", "pytest", *args]]
+    assert ran == [[sys.executable, "-m", "pytest", *options, *args]]
     assert " ".join(capsys.readouterr().out.split()) == says
 
 
