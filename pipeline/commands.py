@@ -6,6 +6,7 @@ import os
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from rich.console import Console
 
@@ -148,65 +149,39 @@ def _job(
     return 0
 
 
-def _replay(argv: Sequence[str]) -> int:
-    from pipeline.replay.__main__ import main
+def _main_of(module: str) -> Callable[[Sequence[str]], int]:
+    def main(argv: Sequence[str]) -> int:
+        exit_code: int = import_module(module).main(argv)
+        return exit_code
 
-    return main(argv)
-
-
-def _preview(argv: Sequence[str]) -> int:
-    from pipeline.operators.preview.command import main
-
-    return main(argv)
-
-
-def _history(argv: Sequence[str]) -> int:
-    from pipeline.operators.history.command import main
-
-    return main(argv)
-
-
-def _verify(argv: Sequence[str]) -> int:
-    from pipeline.operators.verify.command import main
-
-    return main(argv)
-
-
-def _forget(argv: Sequence[str]) -> int:
-    from pipeline.operators.forget import main
-
-    return main(argv)
-
-
-def _tables(argv: Sequence[str]) -> int:
-    from pipeline.tables import main
-
-    return main(argv)
-
-
-def _jars(argv: Sequence[str]) -> int:
-    from pipeline.flink.jars import main
-
-    return main(argv)
-
-
-def _worker_pool(argv: Sequence[str]) -> int:
-    from pipeline.flink.worker_pool import main
-
-    return main(argv)
+    return main
 
 
 COMMANDS = {
     "run": Command("merge the backlog of the consumer group on this machine, and end", _run),
     "submit": Command("start the job on a Flink session cluster", _submit),
     "package": Command("write the job as a jar, which Flink runs as an application", _package),
-    "replay": Command("publish the originals of failed events again", _replay),
-    "preview": Command("show what merging two accounts would do, and write nothing", _preview),
-    "history": Command("show an account's merges, both ways, and what became of them", _history),
-    "verify": Command("judge merges after the fact, and mend them if asked to", _verify),
-    "forget": Command("delete what the history of merges says of an account", _forget),
+    "replay": Command("publish the originals of failed events again", _main_of("pipeline.replay.__main__")),
+    "preview": Command(
+        "show what merging two accounts would do, and write nothing",
+        _main_of("pipeline.operators.preview.command"),
+    ),
+    "history": Command(
+        "show an account's merges, both ways, and what became of them",
+        _main_of("pipeline.operators.history.command"),
+    ),
+    "verify": Command(
+        "judge merges after the fact, and mend them if asked to", _main_of("pipeline.operators.verify.command")
+    ),
+    "forget": Command(
+        "delete what the history of merges says of an account", _main_of("pipeline.operators.forget")
+    ),
     "config": Command("show each variable, its value and where it came from", _config),
-    "tables": Command("print or make the job's own tables in Cassandra", _tables),
-    "jars": Command("resolve Beam's Java side, which run, submit and package need, by Maven", _jars),
-    "worker-pool": Command("start the Python workers of the TaskManager on this machine", _worker_pool),
+    "tables": Command("print or make the job's own tables in Cassandra", _main_of("pipeline.tables")),
+    "jars": Command(
+        "resolve Beam's Java side, which run, submit and package need, by Maven", _main_of("pipeline.flink.jars")
+    ),
+    "worker-pool": Command(
+        "start the Python workers of the TaskManager on this machine", _main_of("pipeline.flink.worker_pool")
+    ),
 }
