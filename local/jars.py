@@ -7,6 +7,7 @@ from pathlib import Path
 
 from local.console import step
 from local.errors import LocalError
+from local.lock import one_at_a_time
 from local.settings import PROJECT, LocalSettings
 from pipeline.flink import jars
 
@@ -26,14 +27,15 @@ def resolve_all(settings: LocalSettings, names: Iterable[str] = NAMES) -> None:
     Raises:
         LocalError: if Maven is not there or fails.
     """
-    for name in names:
-        folder = settings.jars_dir / name
-        if not jars.is_resolved(folder, pom(name)):
-            with step(f"Resolving the jars of {name}", f"Resolved the jars of {name}"):
-                try:
-                    jars.resolve(folder, settings.logs_dir / f"maven-{name}.log", pom=pom(name))
-                except jars.JarsError as e:
-                    raise LocalError(str(e)) from e
+    with one_at_a_time(settings.jars_dir.with_suffix(".lock")):
+        for name in names:
+            folder = settings.jars_dir / name
+            if not jars.is_resolved(folder, pom(name)):
+                with step(f"Resolving the jars of {name}", f"Resolved the jars of {name}"):
+                    try:
+                        jars.resolve(folder, settings.logs_dir / f"maven-{name}.log", pom=pom(name))
+                    except jars.JarsError as e:
+                        raise LocalError(str(e)) from e
 
 
 def class_path(settings: LocalSettings, name: str) -> str:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from local.console import step
 from local.errors import LocalError
+from local.lock import one_at_a_time
 from local.settings import LocalSettings
 
 
@@ -40,9 +41,10 @@ class Program:
         Raises:
             LocalError: if there is no way to get it.
         """
-        if found := self._found(settings):
-            return found
-        program = self._own(settings)
+        with one_at_a_time(settings.data_dir / "bin.lock"):
+            return self._found(settings) or self._get(self._own(settings))
+
+    def _get(self, program: Path) -> Path:
         program.parent.mkdir(parents=True, exist_ok=True)
         says = []
         with step(f"Getting {self.name}", f"Got {self.name}"):

@@ -1,5 +1,6 @@
 """The jars of each service are resolved by a pom of its own, once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def test_nothing_is_resolved_twice(folder: LocalSettings, maven_runs: Path) -> N
         assert_that(len(maven_runs.read_text().splitlines()), equal_to(len(jars.NAMES)))
     assert folder.expansion_service_jar.exists()
     assert folder.flink_job_server_jar.exists()
+
+
+def test_who_wants_what_another_resolves_waits_for_it(folder: LocalSettings, maven_runs: Path) -> None:
+    with ThreadPoolExecutor() as threads:
+        for resolved in [threads.submit(jars.resolve_all, folder) for _ in range(3)]:
+            resolved.result()
+
+    assert_that(len(maven_runs.read_text().splitlines()), equal_to(len(jars.NAMES)))
 
 
 def test_that_maven_is_missing_is_said_as_an_error_of_this_package(
