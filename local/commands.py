@@ -80,14 +80,15 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
 
     Args:
         settings: says where programs are.
-        args: pytest's, and --fast, which leaves out all tests that need services, Java or Maven, and takes all
-            cores.
+        args: pytest's, and --fast, which leaves out all tests that need services, Java or Maven. Those are run on
+            all cores; without any argument two processes share all tests, each with services of its own.
     """
-    options = []
     if "--fast" in args:
-        options = ["--numprocesses=auto"]  # services are shared by all tests, but these have none
-    elif not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
-        console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
+        options = ["--numprocesses=auto"]
+    else:
+        options = [] if args else ["--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder"]
+        if not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
+            console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
     return foreground([sys.executable, "-m", "pytest", *options, *args])
 
 

@@ -39,16 +39,20 @@ _JARS_RESOLVED: list[Future[None]] = []
 _GETTING: dict[str, Future[Path]] = {}
 """What has to be downloaded, or built, which takes minutes the first time; fast tests run meanwhile."""
 
-_SHORT_LIVED = "-XX:TieredStopAtLevel=1"
-"""The tests' JVMs live too short for what Java's second compiler makes to pay; it took half of all CPU."""
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+"""The tests' JVMs live too short for what Java's second compiler makes to pay; it took half of all CPU. Checking
+the bytecode of classes, all of which are of released jars, took an eighth of what was left."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ["JDK_JAVA_OPTIONS"] = f"{_SHORT_LIVED} {os.environ.get('JDK_JAVA_OPTIONS', '')}".strip()
+    # A process that shares the tests with others has the options of the one that started it.
+    if not hasattr(config, "workerinput"):
+        os.environ["JDK_JAVA_OPTIONS"] = f"{_SHORT_LIVED} {os.environ.get('JDK_JAVA_OPTIONS', '')}".strip()
     if config.getoption("--fast"):
         os.environ["JAVA_HOME"] = os.devnull  # so that a test that runs Java or Maven all the same is seen
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unwanted = set(_SLOW) if config.getoption("--fast") else set()
     settings = read_settings(os.environ)
@@ -59,8 +63,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         ids = {id(item) for item in left_out}
         items[:] = [item for item in items if id(item) not in ids]
-    # First what nothing is downloaded for, last what a program may have to be built for.
-    items.sort(key=lambda item: (bool(_programs_of(item)), bool(_SLOW & _fixtures(item))))
+    # First what nothing is downloaded for, then what takes longest, last what a program may have to be built for.
+    items.sort(
+        key=lambda item: (
+            bool(_programs_of(item)),
+            bool(_SLOW & _fixtures(item)),
+            "cluster" not in _fixtures(item),
+        )
+    )
+    # Where processes share the tests, each has services of its own, but there is one Flink cluster.
+    for item in items:
+        if "cluster" in _fixtures(item):
+            item.add_marker(pytest.mark.xdist_group("flink"))
+        elif _SLOW & _fixtures(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -116,7 +132,8 @@ def settings() -> Iterator[LocalSettings]:
     """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
     with ExitStack() as running:
         try:
-            settings = running.enter_context(sandbox(read_settings(os.environ), "test"))
+            process = os.environ.get("PYTEST_XDIST_WORKER", "")
+            settings = running.enter_context(sandbox(read_settings(os.environ), f"test{process}"))
         except LocalError as e:
             pytest.exit(str(e))
         yield settings

@@ -197,14 +197,19 @@ def test_a_verification_is_pointed_at_kafka_too(
     assert ran[-2:] == [f"--kafka_broker_servers=127.0.0.1:{folder.kafka_port}", "--topic"]
 
 
+LEFT_OUT = "Neither helm and promtool nor Go are on the PATH: what they check is left out."
+
+
 @pytest.mark.parametrize(
     ("args", "options", "says"),
     [
-        (["-x"], [], "Neither helm and promtool nor Go are on the PATH: what they check is left out."),
+        ([], ["--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder"], LEFT_OUT),
+        (["-x"], [], LEFT_OUT),
         (["--fast", "-x"], ["--numprocesses=auto"], ""),
     ],
+    ids=["all tests", "some tests", "fast tests"],
 )
-def test_what_is_left_out_is_said_where_it_would_be_run(
+def test_processes_share_tests_and_what_is_left_out_is_said_where_it_would_be_run(
     args: list[str],
     options: list[str],
     says: str,
