@@ -29,7 +29,7 @@ _COMMANDS = {
     "bench": "measure the pipeline beside what Cassandra can take, on services of its own (bench --help)",
     "faults": "kill what a job on Flink runs on, on services of its own, and look for loss (faults --help)",
     "test": "run the tests on services of their own; with --fast those that need neither services nor Java;\n"
-    "          ARGS are pytest's",
+    "          ARGS are pytest's; without any, two processes share all tests",
 }
 _ASK = ("preview", "history", "verify", "forget")
 _TAKE_ARGS = ("run", "replay", *_ASK, "flink", "bench", "faults", "test")

@@ -132,8 +132,9 @@ def settings() -> Iterator[LocalSettings]:
     """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
     with ExitStack() as running:
         try:
-            process = os.environ.get("PYTEST_XDIST_WORKER", "")
-            settings = running.enter_context(sandbox(read_settings(os.environ), f"test{process}"))
+            process = os.environ.get("PYTEST_XDIST_WORKER")
+            name = f"test-{process}" if process else "test"
+            settings = running.enter_context(sandbox(read_settings(os.environ), name))
         except LocalError as e:
             pytest.exit(str(e))
         yield settings
