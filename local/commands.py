@@ -86,7 +86,7 @@ def test(settings: LocalSettings, args: Sequence[str]) -> int:
     if "--fast" in args:
         options = ["--numprocesses=auto"]
     else:
-        options = [] if args else ["--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder"]
+        options = [] if args else ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
         if not (HELM.is_available(settings) and PROMTOOL.is_available(settings)):
             console.print("Neither helm and promtool nor Go are on the PATH: what they check is left out.")
     return foreground([sys.executable, "-m", "pytest", *options, *args])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cassandra.cluster import Cluster, Session
+from xdist.workermanage import NodeManager
 
 from faults.cluster import LocalCluster, running_cluster
 from faults.keyspaces import Keyspace, MakeKeyspace
@@ -44,6 +45,10 @@ _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-Byte
 the bytecode of classes, all of which are of released jars, took an eighth of what was left."""
 
 
+# After Ctrl-C xdist kills its processes when so many seconds are over, and they have servers to stop.
+NodeManager.EXIT_TIMEOUT += 110
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A process that shares the tests with others has the options of the one that started it.
     if not hasattr(config, "workerinput"):
@@ -52,7 +57,6 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["JAVA_HOME"] = os.devnull  # so that a test that runs Java or Maven all the same is seen
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unwanted = set(_SLOW) if config.getoption("--fast") else set()
     settings = read_settings(os.environ)
@@ -71,12 +75,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             "cluster" not in _fixtures(item),
         )
     )
-    # Where processes share the tests, each has services of its own, but there is one Flink cluster.
-    for item in items:
-        if "cluster" in _fixtures(item):
-            item.add_marker(pytest.mark.xdist_group("flink"))
-        elif _SLOW & _fixtures(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

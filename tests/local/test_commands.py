@@ -203,7 +203,7 @@ LEFT_OUT = "Neither helm and promtool nor Go are on the PATH: what they check is
 @pytest.mark.parametrize(
     ("args", "options", "says"),
     [
-        ([], ["--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder"], LEFT_OUT),
+        ([], ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"], LEFT_OUT),
         (["-x"], [], LEFT_OUT),
         (["--fast", "-x"], ["--numprocesses=auto"], ""),
     ],
