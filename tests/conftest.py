@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
+import sys
 import uuid
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cassandra.cluster import Cluster, Session
@@ -103,8 +105,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             for resolved in _JARS_RESOLVED:
                 resolved.result()
         except LocalError as e:
-            pytest.exit(str(e))
+            _exit(item.config, e)
     return (yield)
+
+
+def _exit(config: pytest.Config, error: LocalError) -> NoReturn:
+    """End the run. A process that shares tests says why itself: all that xdist tells of it is that it ended."""
+    if hasattr(config, "workerinput"):
+        with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(error, file=sys.stderr)
+    pytest.exit(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +136,7 @@ def promtool() -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings() -> Iterator[LocalSettings]:
+def settings(pytestconfig: pytest.Config) -> Iterator[LocalSettings]:
     """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
     with ExitStack() as running:
         try:
@@ -134,7 +144,7 @@ def settings() -> Iterator[LocalSettings]:
             name = f"test-{process}" if process else "test"
             settings = running.enter_context(sandbox(read_settings(os.environ), name))
         except LocalError as e:
-            pytest.exit(str(e))
+            _exit(pytestconfig, e)
         yield settings
 
 

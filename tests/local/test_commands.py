@@ -1,6 +1,8 @@
 """What the commands do with the services, tried on small servers instead of Kafka and Cassandra."""
 
 import dataclasses
+import os
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from local import __main__, commands, jars, run, schema, topics
 from local.errors import LocalError
 from local.programs import Program
 from local.service import Service
-from local.settings import LocalSettings
+from local.settings import PROJECT, LocalSettings
 
 LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
 
@@ -277,3 +279,21 @@ def test_ctrl_c_ends_a_command_with_130(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(__main__, "_dispatch", interrupted)
     assert __main__.main(["up"]) == 130
+
+
+@pytest.mark.parametrize("options", [[], ["--numprocesses=1"]], ids=["one process", "processes that share"])
+def test_why_no_test_can_be_run_is_said(options: list[str], tmp_path: Path) -> None:
+    needs_jars = "tests/deploy/test_jars.py::test_no_artifact_is_there_in_two_versions"
+    environment = os.environ | {"PATH": str(tmp_path), "DATA_DIR": str(tmp_path)}
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, needs_jars],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode
+    assert "Maven is needed to resolve the jars; install it" in ran.stdout + ran.stderr
