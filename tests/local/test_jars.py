@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hamcrest import assert_that, calling, equal_to, raises
+from hamcrest import assert_that, calling, contains_string, equal_to, raises
 
 from local import jars
 from local.errors import LocalError
@@ -36,12 +36,15 @@ def test_nothing_is_resolved_twice(folder: LocalSettings, maven_runs: Path) -> N
     assert folder.flink_job_server_jar.exists()
 
 
-def test_who_wants_what_another_resolves_waits_for_it(folder: LocalSettings, maven_runs: Path) -> None:
+def test_who_wants_what_another_resolves_waits_for_it_and_says_so(
+    folder: LocalSettings, maven_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with ThreadPoolExecutor() as threads:
         for resolved in [threads.submit(jars.resolve_all, folder) for _ in range(3)]:
             resolved.result()
 
     assert_that(len(maven_runs.read_text().splitlines()), equal_to(len(jars.NAMES)))
+    assert_that(capsys.readouterr().out, contains_string("Waiting for another command"))
 
 
 def test_that_maven_is_missing_is_said_as_an_error_of_this_package(
