@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hamcrest import assert_that, equal_to, greater_than, has_length
 
 from faults.job import Job
@@ -80,7 +79,6 @@ def test_a_run_during_which_cassandra_is_killed_and_started_again_merges_all(
     stream.check()
 
 
-@pytest.mark.timeout(600)  # four runs of the command, each of which starts two JVMs
 def test_a_run_that_is_killed_again_and_again_is_made_good_by_the_next(make_job: MakeJob, tmp_path: Path) -> None:
     stream = _stream(make_job(partitions=4), seed=2)
     for reached in (

@@ -34,7 +34,6 @@ def slow_node(settings: LocalSettings) -> Iterator[Keyspace]:
         yield Keyspace(session, port)
 
 
-@pytest.mark.timeout(600)
 def test_no_request_is_given_the_answer_to_another(slow_node: Keyspace) -> None:
     """Cassandra 5.0 gives what it did not begin in time the stream id 0, whichever request that was."""
     settings = slow_node.settings()
