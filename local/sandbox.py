@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from local import ports
 from local.errors import LocalError
 from local.flink_services import flink_services
+from local.lock import locked
 from local.services import services
 from local.settings import FLINK_PORTS, LocalSettings
 
@@ -36,11 +36,9 @@ def sandbox(shared: LocalSettings, name: str) -> Iterator[LocalSettings]:
     )
     shared.data_dir.mkdir(parents=True, exist_ok=True)
     with (shared.data_dir / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as e:
+        if not locked(lock):
             msg = f"{settings.data_dir} is in use by another run; wait for its end, or set DATA_DIR."
-            raise LocalError(msg) from e
+            raise LocalError(msg)
         for service in (*flink_services(settings), *services(settings)):  # of a run that was killed
             service.stop()
         shutil.rmtree(settings.data_dir, ignore_errors=True)

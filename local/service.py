@@ -15,10 +15,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO
 
 from local import ports
 from local.errors import LocalError
+from local.lock import locked
 from local.settings import HOST, LocalSettings
 
 _POLL_S = 0.1
@@ -87,7 +87,7 @@ class Service:
         except FileNotFoundError:
             return False
         with pid_file:
-            return not _locked(pid_file, fcntl.LOCK_SH)
+            return not locked(pid_file, fcntl.LOCK_SH)
 
     def is_ready(self) -> bool:
         """Whether it answers."""
@@ -124,7 +124,7 @@ class Service:
         self._pid_file.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self._pid_file.open("a") as pid_file, self.log.open("wb") as log:
-            if not _locked(pid_file, fcntl.LOCK_EX):
+            if not locked(pid_file):
                 msg = f"{self.name} is up already; stop it first with ./run_local.sh down."
                 raise LocalError(msg)
             self._child = subprocess.Popen(
@@ -213,12 +213,3 @@ class Service:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         lines = [line.strip() for line in lines if not _STACK_FRAME.match(line)]
         return next(filter(_SAYS_WHY.search, reversed(lines)), lines[-1] if lines else "nothing.")
-
-
-def _locked(file: IO[str], how: int) -> bool:
-    """Lock the file until it is closed, if nobody else holds it."""
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

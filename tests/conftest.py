@@ -51,9 +51,15 @@ the bytecode of classes, all of which are of released jars, took an eighth of wh
 NodeManager.EXIT_TIMEOUT += 110
 
 
+def _process(config: pytest.Config) -> str | None:
+    """The name of this process where several share the tests; None where one has them all."""
+    name: str | None = getattr(config, "workerinput", {}).get("workerid")
+    return name
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A process that shares the tests with others has the options of the one that started it.
-    if not hasattr(config, "workerinput"):
+    if _process(config) is None:
         os.environ["JDK_JAVA_OPTIONS"] = f"{_SHORT_LIVED} {os.environ.get('JDK_JAVA_OPTIONS', '')}".strip()
     if config.getoption("--fast"):
         os.environ["JAVA_HOME"] = os.devnull  # so that a test that runs Java or Maven all the same is seen
@@ -111,7 +117,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 def _exit(config: pytest.Config, error: LocalError) -> NoReturn:
     """End the run. A process that shares tests says why itself: all that xdist tells of it is that it ended."""
-    if hasattr(config, "workerinput"):
+    if _process(config) is not None:
         with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             print(error, file=sys.stderr)
     pytest.exit(str(error))
@@ -140,7 +146,7 @@ def settings(pytestconfig: pytest.Config) -> Iterator[LocalSettings]:
     """The settings of the tests' services: free ports, and an empty folder that this run has to itself."""
     with ExitStack() as running:
         try:
-            process = os.environ.get("PYTEST_XDIST_WORKER")
+            process = _process(pytestconfig)
             name = f"test-{process}" if process else "test"
             settings = running.enter_context(sandbox(read_settings(os.environ), name))
         except LocalError as e:
