@@ -124,7 +124,7 @@ def _job(
 
     page = Page(f"merge-user-courses {name}", does, examples, add_options)
     configuration = read_configuration(argv, os.environ, page)
-    if configuration.command_line.print_config:
+    if configuration.command_line.own.print_config:
         print_config(configuration, Console())
         configuration.settings()
         return 0

@@ -12,7 +12,8 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOpt
 from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
-from pipeline.configuration.settings import ConfigError, Settings
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.variables import Settings
 from pipeline.flink.cluster import FlinkError
 from pipeline.flink.jars import BEAM_SERVERS, is_resolved
 from pipeline.flink.job import ENTRY_CLASS, build_job, flink_options

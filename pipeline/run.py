@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from rich.console import Console
 
 from pipeline.configuration.errors import ConfigError
-from pipeline.configuration.settings import Settings
+from pipeline.configuration.variables import Settings
 from pipeline.graph import build_graph
 from pipeline.java_worker import end_at_once
 from pipeline.kafka.backlog import Backlog, RecordOffsets, offsets_read, open_backlog

@@ -10,7 +10,8 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions, GoogleCloud
 from apache_beam.runners.runner import PipelineResult, PipelineState
 from rich.console import Console
 
-from pipeline.configuration.settings import ConfigError, Settings
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.variables import Settings
 from pipeline.flink.cluster import FlinkCluster, FlinkError, FlinkJob
 from pipeline.flink.job import build_job, flink_options
 from pipeline.kafka.limits import limits_at_start

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib.resources import files
 
 from pipeline.configuration.errors import ConfigError
 from pipeline.configuration.options import Page
-from pipeline.configuration.tools import read_tool, tool_parser
+from pipeline.configuration.settings import read_configuration
 from pipeline.configuration.variables import JOB_ENV, VARIABLES
 from transforms.settings import CassandraSettings
 from transforms.store.own_tables import TablesError, make_tables
 from transforms.variables import fill
+
+
+def _add_options(parser: ArgumentParser) -> None:
+    help_text = "make the tables that are not there, in place of printing how"
+    parser.add_argument("--apply", action="store_true", help=help_text)
+
 
 _PAGE = Page(
     "merge-user-courses tables",
@@ -29,9 +36,9 @@ examples:
     %(prog)s --config_file=job.conf | cqlsh HOST -u admin
 
 exit codes: 0 done, 2 they cannot be made""",
+    _add_options,
+    (JOB_ENV, *(variable for variable in VARIABLES if variable.group == "Cassandra")),
 )
-
-_VARIABLES = (JOB_ENV, *(variable for variable in VARIABLES if variable.group == "Cassandra"))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,13 +47,10 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: if the configuration is wrong, or the tables cannot be made.
     """
-    parser = tool_parser(_PAGE)
-    help_text = "make the tables that are not there, in place of printing how"
-    parser.add_argument("--apply", action="store_true", help=help_text)
-    given, configuration = read_tool(parser, _VARIABLES, "this command", argv, os.environ)
-    cassandra = fill(CassandraSettings, configuration.parse(_VARIABLES))
+    configuration = read_configuration(argv, os.environ, _PAGE)
+    cassandra = fill(CassandraSettings, configuration.parse())
     text = files("pipeline").joinpath("merge_tables.cql").read_text(encoding="utf-8")
-    if not given.apply:
+    if not configuration.command_line.own.apply:
         print(f"USE {cassandra.keyspace};\n\n{text}", end="")
         return 0
     statements = dict(re.findall(r"^(?=CREATE TABLE IF NOT EXISTS (\w+))([^;]*)", text, re.MULTILINE))

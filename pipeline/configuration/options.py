@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
 from typing import Never
@@ -47,40 +46,29 @@ _BEAMS_ON_THE_PAGE = frozenset(
 """Beam's options that a run here may need; the others are for --help-all."""
 
 
-class MergeOptions(PipelineOptions):
-    """The options of this job.
-
-    They are declared without their defaults, which come last, after the environment and the configuration file.
-    """
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        for title, variables in groupby(VARIABLES, key=lambda variable: variable.group):
-            group = parser.add_argument_group(title)
-            add_options(group, variables)
-            if title == "Run":
-                group.add_argument(
-                    "--print_config",
-                    action="store_true",
-                    help="show the value of each variable and where it came from, and end",
-                )
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the help of a command says beside its options.
+    """What a command takes, and what its help says.
 
     Attributes:
         prog: how it is called.
         does: what it does.
         examples: examples, and what else there is to say at the end.
         add_options: declares the options that only this command has.
+        variables: what it needs of the job's variables, that of the environment's name first; a command that needs
+            all of them runs the pipeline, and takes Beam's options too.
     """
 
     prog: str
     does: str
     examples: str = ""
     add_options: Callable[[argparse.ArgumentParser], object] = lambda parser: None
+    variables: Sequence[Variable] = VARIABLES
+
+    @property
+    def runs_pipeline(self) -> bool:
+        """Whether Beam's options are the command's too."""
+        return self.variables is VARIABLES
 
 
 RUN = Page("merge-user-courses", "Merges the course history of a learner's two accounts.")
@@ -91,22 +79,18 @@ class CommandLine:
     """What a command line says.
 
     Attributes:
-        given: the text of each option of VARIABLES that is given, by its name without the dashes.
-        config_file: the configuration file, if one is given.
-        print_config: whether the configuration is to be shown.
+        given: the text of each option that sets a variable, by its name without the dashes.
+        own: all options as they were given, those that only this command has among them.
         beam_args: the arguments for Beam.
         on_flink: whether the pipeline runs on Flink.
-        own: the options that only this command has.
         problems: a sentence for each argument that nobody understands.
     """
 
     given: Mapping[str, str]
-    config_file: str | None = None
-    print_config: bool = False
-    beam_args: tuple[str, ...] = ()
-    on_flink: bool = False
-    own: argparse.Namespace = field(default_factory=argparse.Namespace)
-    problems: tuple[str, ...] = ()
+    own: argparse.Namespace
+    beam_args: tuple[str, ...]
+    on_flink: bool
+    problems: tuple[str, ...]
 
 
 def parse_command_line(argv: Sequence[str], page: Page = RUN) -> CommandLine:
@@ -114,63 +98,81 @@ def parse_command_line(argv: Sequence[str], page: Page = RUN) -> CommandLine:
 
     Args:
         argv: the command line.
-        page: what the help says beside the options.
+        page: what the command takes.
 
     Raises:
         ConfigError: if an option lacks its value, or one of Beam's has a value that Beam refuses.
     """
-    everything = _parser_of_everything(page)
-    ours = Parser(add_help=False, allow_abbrev=False)
-    page.add_options(ours)
-    MergeOptions._add_argparse_args(ours)
-    all_given, not_understood = everything.parse_known_args(argv)
-    if all_given.help or all_given.help_all:
-        if not all_given.help_all:
-            everything.show_only({"--help", "--help-all", "--version", *ours.options, *_BEAMS_ON_THE_PAGE})
-        everything.print_help()
-        sys.exit(0)
-    given, beam_args = ours.parse_known_args(argv)
-    on_flink = _is_flink(all_given.runner)
+    ours = _parser_of_ours(page)
+    parser = _parser(page, ours)
+    if "--help-all" not in argv:
+        parser.show_only({"--help", "--help-all", "--version", *ours.options, *_BEAMS_ON_THE_PAGE})
+    everything, not_understood = parser.parse_known_args(argv)
+    own, beam_args = ours.parse_known_args(argv)
+    on_flink = page.runs_pipeline and _is_flink(everything.runner)
 
     def advise(option: str) -> str | None:
-        if option not in _JAVA_FLINK_OPTIONS:
-            return no_such_option(option, [*everything.options, *_JAVA_FLINK_OPTIONS])
-        return None if on_flink else f"{option} is an option of the Flink runner: give --runner=FlinkRunner too."
+        if page.runs_pipeline and option in _JAVA_FLINK_OPTIONS:
+            return (
+                None if on_flink else f"{option} is an option of the Flink runner: give --runner=FlinkRunner too."
+            )
+        if option in {f"--{variable.option}" for variable in VARIABLES}:
+            return f"{option} is an option of the job that this command has no use for: leave it out."
+        known = [*parser.options, *(_JAVA_FLINK_OPTIONS if page.runs_pipeline else ())]
+        return no_such_option(option, known)
 
     return CommandLine(
-        given=given_variables(given, VARIABLES),
-        config_file=given.config_file,
-        print_config=given.print_config,
+        given={v.option: text for v in page.variables if (text := getattr(own, v.option)) is not None},
+        own=own,
         beam_args=tuple(beam_args),
         on_flink=on_flink,
-        own=given,
         problems=tuple(refusals(not_understood, advise)),
     )
 
 
-def _parser_of_everything(page: Page) -> Parser:
-    """Returns a parser of our options and Beam's: for help, and to know which options nobody has."""
+def _parser_of_ours(page: Page) -> Parser:
+    """Returns a parser of the command's own options and those of its variables."""
+    parser = Parser(add_help=False, allow_abbrev=False)
+    page.add_options(parser)
+    for title, variables in groupby(page.variables, key=lambda variable: variable.group):
+        group = parser.add_argument_group(title)
+        for variable in variables:
+            facts = [f"default: {variable.default or 'none'}"]
+            if variable.key is not None:
+                facts += [f"environment: {variable.environment}", f"config key: {variable.key}"]
+            text = f"{variable.help} ({'; '.join(facts)})"
+            group.add_argument(f"--{variable.option}", metavar="VALUE", help=text)
+        if title == "Run":
+            text = "a HOCON file with the config keys named here"
+            group.add_argument("--config_file", metavar="FILE", help=text)
+            if page.runs_pipeline:
+                text = "show the value of each variable and where it came from, and end"
+                group.add_argument("--print_config", action="store_true", help=text)
+    return parser
+
+
+def _parser(page: Page, ours: Parser) -> Parser:
+    """Returns a parser of all that a command takes: for help, and to know which options nobody has."""
     flink = textwrap.fill(", ".join(sorted(_JAVA_FLINK_OPTIONS)), 100)
+    of_beam = f"Beam's Java Flink runner, with --runner=FlinkRunner:\n{flink}\n\n" if page.runs_pipeline else ""
     parser = Parser(
         prog=page.prog,
-        usage="%(prog)s [OPTION ...] [OPTION OF BEAM ...]",
+        usage="%(prog)s [OPTION ...]" + (" [OPTION OF BEAM ...]" if page.runs_pipeline else ""),
         description=f"{page.does}\n\nA variable's value comes from its option, else its environment variable, "
         "else the\nconfiguration file, else it is the default.",
-        epilog=f"Beam's Java Flink runner, with --runner=FlinkRunner:\n{flink}\n\n{page.examples}",
+        epilog=of_beam + page.examples,
         formatter_class=_WholeNames,
-        add_help=False,
+        parents=[ours],
         allow_abbrev=False,
     )
-    parser.add_argument("-h", "--help", action="store_true", help="show this page and end")
-    parser.add_argument("--help-all", action="store_true", help="show Beam's options for other runners too")
     parser.add_argument(
         "--version", action="version", version=version("merge-user-courses"), help="show the version"
     )
-    page.add_options(parser)
-    MergeOptions._add_argparse_args(parser)
-    for options in PipelineOptions.__subclasses__():
-        if options.__module__.startswith("apache_beam."):
-            options._add_argparse_args(parser.add_argument_group(f"Beam's {options.__name__}"))
+    if page.runs_pipeline:
+        parser.add_argument("--help-all", action="help", help="show Beam's options for other runners too")
+        for options in PipelineOptions.__subclasses__():
+            if options.__module__.startswith("apache_beam."):
+                options._add_argparse_args(parser.add_argument_group(f"Beam's {options.__name__}"))
     return parser
 
 
@@ -199,24 +201,6 @@ class Parser(argparse.ArgumentParser):
         for action in self._actions:
             if options.isdisjoint(action.option_strings):
                 action.help = argparse.SUPPRESS
-
-
-def add_options(group: argparse._ArgumentGroup, variables: Iterable[Variable]) -> None:
-    """Declares the options of variables; with that of the environment's name also the configuration file's."""
-    for variable in variables:
-        facts = [f"default: {variable.default or 'none'}"]
-        if variable.key is not None:
-            facts += [f"environment: {variable.environment}", f"config key: {variable.key}"]
-        text = f"{variable.help} ({'; '.join(facts)})"
-        group.add_argument(f"--{variable.option}", metavar="VALUE", help=text)
-        if variable.option == "env":
-            text = "a HOCON file with the config keys named here"
-            group.add_argument("--config_file", metavar="FILE", help=text)
-
-
-def given_variables(given: argparse.Namespace, variables: Iterable[Variable]) -> dict[str, str]:
-    """Returns the text of each variable that is given, by its option."""
-    return {v.option: text for v in variables if (text := getattr(given, v.option)) is not None}
 
 
 def _is_flink(runner: str | None) -> bool:

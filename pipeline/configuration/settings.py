@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -21,17 +21,6 @@ from pipeline.configuration.variables import (
 from transforms.logs import LogSettings
 from transforms.settings import PASSWORD_VARIABLE, CassandraSettings, MergeSettings
 from transforms.variables import Variable, fill
-
-__all__ = [
-    "KAFKA_PASSWORD_VARIABLE",
-    "ConfigError",
-    "Configuration",
-    "KafkaSettings",
-    "Settings",
-    "find_values",
-    "read_configuration",
-    "resolve",
-]
 
 PASSWORDS = {"kafka.sasl": KAFKA_PASSWORD_VARIABLE, "lms-cassandra": PASSWORD_VARIABLE}
 """What the keys of a user and of the file with the password start with, and the variable that may have it."""
@@ -56,17 +45,19 @@ class Configuration:
         passwords_in_environment: which variables of the environment hold a password; their values are none of our
             business.
         command_line: the command line that this comes from.
+        variables: those that the command needs; the others may be wrong.
         problems: a sentence for each thing that could not be read.
     """
 
     values: Mapping[str, Value]
     passwords_in_environment: frozenset[str]
     command_line: CommandLine
+    variables: Sequence[Variable]
     problems: tuple[str, ...]
 
     def settings(self) -> Settings:
         """Returns the settings, or raises ConfigError with a sentence for everything that is wrong."""
-        parsed = self.parse(VARIABLES)
+        parsed = self.parse()
         return fill(
             Settings,
             parsed,
@@ -76,25 +67,21 @@ class Configuration:
             beam_args=self.command_line.beam_args,
         )
 
-    def parse(self, variables: Iterable[Variable]) -> dict[str, Any]:
-        """Returns the values of some variables, by option.
-
-        Args:
-            variables: the variables that are needed; the others may be wrong.
+    def parse(self) -> dict[str, Any]:
+        """Returns the values of the variables that are needed, by option.
 
         Raises:
             ConfigError: with a sentence for everything that is wrong.
         """
         problems = list(self.problems)
         parsed: dict[str, Any] = {}
-        needed = list(variables)
-        for variable in needed:
+        for variable in self.variables:
             try:
                 parsed[variable.option] = variable.parse(self.values[variable.option].text)
             except ValueError as e:
                 problems.append(f"{self._found(variable)}: {e}.")
         problems += self._used_twice(parsed)
-        groups = {variable.group for variable in needed}
+        groups = {variable.group for variable in self.variables}
         if "Kafka" in groups:
             problems += self._unfit_for_kafka()
         if "Cassandra" in groups:
@@ -172,27 +159,24 @@ def resolve(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
 
 
 def read_configuration(argv: Sequence[str], environ: Mapping[str, str], page: Page = RUN) -> Configuration:
-    """Finds the value of each variable; only `Configuration.settings` checks them.
+    """Finds the value of each variable; only `Configuration.parse` and `settings` check them.
 
     Args:
         argv: the command line.
         environ: the environment.
-        page: what `--help` says beside the options.
+        page: what the command takes.
 
     Raises:
         ConfigError: if the command line cannot be read at all.
     """
-    return find_values(parse_command_line(argv, page), environ)
-
-
-def find_values(command_line: CommandLine, environ: Mapping[str, str]) -> Configuration:
-    """Finds the value of each variable beside a command line that is read already."""
+    command_line = parse_command_line(argv, page)
+    config_file = command_line.own.config_file
     problems = list(command_line.problems)
     in_file: Mapping[str, str] = {}
-    if command_line.config_file is not None:
+    if config_file is not None:
         try:
             keys = [variable.key for variable in VARIABLES if variable.key is not None]
-            in_file = read_config_file(command_line.config_file, keys, environ)
+            in_file = read_config_file(config_file, keys, environ)
         except ConfigError as e:
             problems.append(str(e))
 
@@ -200,7 +184,7 @@ def find_values(command_line: CommandLine, environ: Mapping[str, str]) -> Config
         for given, name, kind in (
             (command_line.given, variable.option, "option --"),
             (environ, variable.environment, "environment "),
-            (in_file, variable.key, f"file {command_line.config_file}"),
+            (in_file, variable.key, f"file {config_file}"),
         ):
             if name is not None and name in given:
                 return Value(given[name].strip(), kind if given is in_file else kind + name)
@@ -212,5 +196,6 @@ def find_values(command_line: CommandLine, environ: Mapping[str, str]) -> Config
         values={o: Value(v.text.replace(ENV_PLACEHOLDER, env), v.origin) for o, v in found.items()},
         passwords_in_environment=frozenset(v for v in PASSWORDS.values() if environ.get(v)),
         command_line=command_line,
+        variables=page.variables,
         problems=tuple(problems),
     )

@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.external import JavaJarExpansionService
 
-from pipeline.configuration.settings import Settings
+from pipeline.configuration.variables import Settings
 from pipeline.graph import build_graph
 from pipeline.kafka.limits import LimitsOnWorker
 from pipeline.kafka.topics import CountPartitions, ReadMergeEvents, write_outputs

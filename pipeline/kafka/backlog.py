@@ -15,7 +15,7 @@ from apache_beam.pvalue import PCollection
 from apache_beam.runners.runner import PipelineResult
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import python_client
 from pipeline.kafka.errors import GroupInUseError
 from pipeline.kafka.reading import TIMEOUT_MS, records_up_to

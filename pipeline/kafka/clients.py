@@ -12,7 +12,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from pipeline.configuration.errors import ConfigError, ServiceError
-from pipeline.configuration.settings import KAFKA_PASSWORD_VARIABLE, KafkaSettings
+from pipeline.configuration.variables import KAFKA_PASSWORD_VARIABLE, KafkaSettings
 from transforms.store.credentials import CredentialsError, read_file, read_password, tls_context
 
 Looked = TypeVar("Looked")

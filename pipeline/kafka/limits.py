@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import connecting, python_client
 from transforms.records import RecordLimits
 from transforms.store.credentials import CredentialsError

@@ -11,7 +11,8 @@ from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.external import JavaJarExpansionService
 from kafka import KafkaAdminClient
 
-from pipeline.configuration.settings import ConfigError, KafkaSettings
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.graph import MergeOutputs
 from pipeline.kafka.clients import connecting, consumer_to_look_at, java_client, python_client
 from transforms.records import RecordLimits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pipeline.configuration.options import Page
 from pipeline.operators.answers import exit_code, put_out
 from pipeline.operators.history.command import needs_history
 from pipeline.operators.merging import ask, open_merging
-from pipeline.operators.options import account, operator_parser, read_options
+from pipeline.operators.options import account, read_options
 from pipeline.printable import printable
 from transforms.dofns.account_fn import Merging
 from transforms.logs import apply
@@ -29,6 +30,15 @@ _WHY_KEPT = (
     "came with it, and nothing else of the learner."
 )
 
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Forget")
+    group.add_argument("--account", metavar="ID", type=account, required=True, help="the account")
+    group.add_argument(
+        "--apply", action="store_true", help="delete the rows, in place of saying how many they are"
+    )
+
+
 _PAGE = Page(
     "merge-user-courses forget",
     """\
@@ -41,6 +51,7 @@ examples:
     %(prog)s --config_file=job.conf --account=ID
   delete it:
     %(prog)s --config_file=job.conf --account=ID --apply""",
+    _add_options,
 )
 
 
@@ -90,13 +101,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _forget(argv: Sequence[str]) -> bool:
-    parser = operator_parser(_PAGE)
-    group = parser.add_argument_group("Forget")
-    group.add_argument("--account", metavar="ID", type=account, required=True, help="the account")
-    group.add_argument(
-        "--apply", action="store_true", help="delete the rows, in place of saying how many they are"
-    )
-    options = read_options(parser, argv, os.environ)
+    options = read_options(_PAGE, argv, os.environ)
     apply(options.merge.log)
     needs_history(options)
     with open_merging(options) as merging:

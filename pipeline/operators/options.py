@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pipeline.configuration.options import Page, Parser
-from pipeline.configuration.tools import read_tool, tool_parser
+from pipeline.configuration.options import Page
+from pipeline.configuration.settings import read_configuration
 from pipeline.configuration.variables import JOB_ENV, VARIABLES, KafkaSettings
 from transforms.logs import LogSettings
 from transforms.settings import CassandraSettings, MergeSettings
@@ -54,21 +52,6 @@ class OperatorOptions:
     kafka: KafkaSettings | None
 
 
-def operator_parser(page: Page, formats: Sequence[str] = ("table", "json")) -> Parser:
-    """A parser with the options of the output, for the command's own; the page gets the exit codes.
-
-    Args:
-        page: what the help says.
-        formats: those of the answer, of which the first is the default.
-    """
-    parser = tool_parser(dataclasses.replace(page, examples=f"{page.examples}\n\n{EXIT_CODES}"))
-    group = parser.add_argument_group("Output")
-    help_text = f"how to put out the answer (default: {formats[0]})"
-    group.add_argument("--format", choices=formats, default=formats[0], help=help_text)
-    group.add_argument("--output", metavar="FILE", help="the file to write it to, in place of stdout")
-    return parser
-
-
 def account(text: str) -> str:
     """An account's id; raises what argparse makes a refusal of where it is blank."""
     if not text.strip():
@@ -78,19 +61,33 @@ def account(text: str) -> str:
 
 
 def read_options(
-    parser: Parser, argv: Sequence[str], environ: Mapping[str, str], *, kafka: bool = False
+    page: Page,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    formats: Sequence[str] = ("table", "json"),
+    kafka: bool = False,
 ) -> OperatorOptions:
     """Read the command line, the environment and the configuration file; `--help` prints the help and exits.
 
     Args:
-        parser: as of operator_parser, with the command's own options.
+        page: what the command takes beside the variables and the options of the output; it gets the exit codes.
         argv: the command line.
         environ: the environment.
+        formats: those of the answer, of which the first is the default.
         kafka: whether the command needs Kafka too.
 
     Raises:
         ConfigError: with a sentence for everything that is wrong.
     """
+
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        page.add_options(parser)
+        group = parser.add_argument_group("Output")
+        help_text = f"how to put out the answer (default: {formats[0]})"
+        group.add_argument("--format", choices=formats, default=formats[0], help=help_text)
+        group.add_argument("--output", metavar="FILE", help="the file to write it to, in place of stdout")
+
     variables = [
         variable
         for variable in VARIABLES
@@ -99,8 +96,11 @@ def read_options(
         # What would start a JVM need not be there.
         or (kafka and variable.group == "Kafka" and variable.option != "kafka_expansion_service_jar")
     ]
-    given, configuration = read_tool(parser, variables, "this command", argv, environ)
-    parsed: Mapping[str, Any] = configuration.parse(variables)
+    examples = f"{page.examples}\n\n{EXIT_CODES}"
+    whole = Page(page.prog, page.does, examples, add_options, variables)
+    configuration = read_configuration(argv, environ, whole)
+    parsed = configuration.parse()
+    given = configuration.command_line.own
     return OperatorOptions(
         given=given,
         output=Output(given.format, given.output),

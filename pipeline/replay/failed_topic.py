@@ -8,7 +8,7 @@ from datetime import datetime
 from kafka import KafkaConsumer
 
 from pipeline.configuration.errors import ConfigError
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import looking_at
 from pipeline.kafka.reading import TopicRecords
 from pipeline.replay.selection import milliseconds

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from pipeline.configuration.options import Page, Parser
-from pipeline.configuration.tools import read_tool, tool_parser
+from pipeline.configuration.options import Page
+from pipeline.configuration.settings import read_configuration
 from pipeline.configuration.variables import JOB_ENV, VARIABLES, KafkaSettings, per_second
 from pipeline.replay.selection import Selection
 from transforms.format_failed_events import DATA_ERROR, INVALID_EVENT
@@ -37,8 +38,7 @@ _DESCRIPTION = f"""\
 Publishes the original events of failed ones to the input topic again, for the running job (or the
 next local run) to merge. Merging is idempotent, so replaying too much, or twice, is harmless.
 Without filters, all that failed with {DATA_ERROR} is replayed, each event once, however often it
-failed. The variables are those of the job, and come from the same places: option, environment
-variable, configuration file, default."""
+failed. The variables are those of the job."""
 
 _EPILOG = """\
 examples:
@@ -84,7 +84,9 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
     Raises:
         ConfigError: with a sentence for everything that is wrong.
     """
-    given, configuration = read_tool(_parser(), _VARIABLES, "a replay", argv, environ)
+    page = Page("merge-user-courses replay", _DESCRIPTION, _EPILOG, _add_options, _VARIABLES)
+    configuration = read_configuration(argv, environ, page)
+    given = configuration.command_line.own
     problems: list[str] = []
 
     def parse(option: str, text: str | None, parse_text: Callable[[str], _T]) -> _T | None:
@@ -103,7 +105,7 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
     pace = parse("rate", given.rate, per_second)
     accounts = [parse("account", account, _account) for account in given.account or []]
     configuration = dataclasses.replace(configuration, problems=(*configuration.problems, *problems))
-    parsed = configuration.parse(_VARIABLES)
+    parsed = configuration.parse()
     return ReplayOptions(
         kafka=fill(KafkaSettings, parsed),
         selection=Selection(
@@ -118,8 +120,7 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
     )
 
 
-def _parser() -> Parser:
-    parser = tool_parser(Page("merge-user-courses replay", _DESCRIPTION, _EPILOG))
+def _add_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("Replay")
     group.add_argument(
         "--dry_run", action="store_true", help="show the events that would be published, and publish nothing"
@@ -151,7 +152,6 @@ def _parser() -> Parser:
         help="publish no more events than this in a second, so that what comes from the platform is merged beside "
         "them; default: as fast as the brokers take them",
     )
-    return parser
 
 
 def moment(text: str, now: datetime) -> datetime:

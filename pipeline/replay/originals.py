@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError
 
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import looking_at
 from pipeline.kafka.reading import TIMEOUT_MS, records_up_to
 from pipeline.replay.selection import FailedRecord

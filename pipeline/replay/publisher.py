@@ -10,7 +10,7 @@ from threading import Condition
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import connecting, python_client
 from pipeline.replay.selection import FailedRecord
 from transforms.parse_merge_event import REPLAYED_FROM

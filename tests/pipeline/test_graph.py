@@ -16,7 +16,8 @@ from apache_beam.utils.subprocess_server import SubprocessServer
 from hamcrest import assert_that, equal_to, has_entries
 
 from local.settings import LocalSettings
-from pipeline.configuration.settings import Settings, resolve
+from pipeline.configuration.settings import resolve
+from pipeline.configuration.variables import Settings
 from pipeline.graph import build_graph
 from pipeline.kafka.topics import ReadBounds, ReadMergeEvents, expansion_service, write_outputs
 from transforms.elements import FailedEvent, JoinedEvent, MergeEvent, TableFailure, TableMerge

@@ -20,7 +20,8 @@ from faults.memory_tables import ACTIVITY_AGG, ENROLMENTS, LEDGER, MERGE_LOG
 from pipeline import tables
 from pipeline.__main__ import main
 from pipeline.configuration.errors import ConfigError
-from pipeline.configuration.settings import Settings, resolve
+from pipeline.configuration.settings import resolve
+from pipeline.configuration.variables import Settings
 from pipeline.kafka import clients
 from pipeline.kafka.topics import check_topics
 from pipeline.run import check_tables

@@ -22,7 +22,7 @@ from faults.events import message
 from faults.job import Job
 from faults.memory_tables import ENROLMENTS
 from pipeline import run
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka import limits
 from pipeline.kafka.limits import limits_at_start, read_limits
 from tests.whole.conftest import MakeJob

@@ -12,10 +12,18 @@ from pipeline.operators.answers import exit_code, put_out
 from pipeline.operators.history.chains import read_history
 from pipeline.operators.history.text import HistoryAnswer
 from pipeline.operators.merging import ask, open_merging
-from pipeline.operators.options import OperatorOptions, account, operator_parser, read_options
+from pipeline.operators.options import OperatorOptions, account, read_options
 from transforms.logs import apply
 
 _DEPTH = 5
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("History")
+    group.add_argument("--account", metavar="ID", type=account, required=True, help="the account")
+    help_text = f"how many merges a chain has at most (default: {_DEPTH}); 1: those of the account alone"
+    group.add_argument("--depth", metavar="N", type=_depth, default=_DEPTH, help=help_text)
+
 
 _PAGE = Page(
     "merge-user-courses history",
@@ -29,6 +37,7 @@ examples:
     %(prog)s --config_file=job.conf --account=ID
   all that is known, for a learner:
     %(prog)s --config_file=job.conf --account=ID --format=json --output=merges.json""",
+    _add_options,
 )
 
 
@@ -47,12 +56,7 @@ def needs_history(options: OperatorOptions) -> None:
 
 
 def _history(argv: Sequence[str]) -> bool:
-    parser = operator_parser(_PAGE)
-    group = parser.add_argument_group("History")
-    group.add_argument("--account", metavar="ID", type=account, required=True, help="the account")
-    help_text = f"how many merges a chain has at most (default: {_DEPTH}); 1: those of the account alone"
-    group.add_argument("--depth", metavar="N", type=_depth, default=_DEPTH, help=help_text)
-    options = read_options(parser, argv, os.environ)
+    options = read_options(_PAGE, argv, os.environ)
     apply(options.merge.log)
     needs_history(options)
     with open_merging(options) as merging:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -10,11 +11,22 @@ from pipeline.configuration.errors import ConfigError
 from pipeline.configuration.options import Page
 from pipeline.operators.answers import exit_code, put_out
 from pipeline.operators.merging import ask, open_merging
-from pipeline.operators.options import account, operator_parser, read_options
+from pipeline.operators.options import account, read_options
 from pipeline.operators.preview.page import preview_page
 from pipeline.operators.preview.planning import plan_merge
 from pipeline.operators.preview.text import PreviewAnswer
 from transforms.logs import apply
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Preview")
+    group.add_argument(
+        "--from", dest="from_", metavar="ID", type=account, required=True, help="the account that would be merged"
+    )
+    group.add_argument("--to", metavar="ID", type=account, required=True, help="the account that would receive it")
+    group.add_argument("--course", metavar="ID", help="tell of this course only")
+    group.add_argument("--full", action="store_true", help="show the columns that stay as they are too")
+
 
 _PAGE = Page(
     "merge-user-courses preview",
@@ -31,6 +43,7 @@ examples:
     %(prog)s --config_file=job.conf --from=OLD --to=NEW --course=do_123 --full
   as a page, to look at in a browser or to print:
     %(prog)s --config_file=job.conf --from=OLD --to=NEW --format=html --output=preview.html""",
+    _add_options,
 )
 
 
@@ -40,15 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _preview(argv: Sequence[str]) -> bool:
-    parser = operator_parser(_PAGE, formats=("table", "json", "html"))
-    group = parser.add_argument_group("Preview")
-    group.add_argument(
-        "--from", dest="from_", metavar="ID", type=account, required=True, help="the account that would be merged"
-    )
-    group.add_argument("--to", metavar="ID", type=account, required=True, help="the account that would receive it")
-    group.add_argument("--course", metavar="ID", help="tell of this course only")
-    group.add_argument("--full", action="store_true", help="show the columns that stay as they are too")
-    options = read_options(parser, argv, os.environ)
+    options = read_options(_PAGE, argv, os.environ, formats=("table", "json", "html"))
     apply(options.merge.log)
     from_account, to_account, course = options.given.from_, options.given.to, options.given.course
     if from_account == to_account:

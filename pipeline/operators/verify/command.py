@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pipeline.configuration.errors import ConfigError
-from pipeline.configuration.options import Page, Parser
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.options import Page
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.operators.answers import exit_code, put_out
 from pipeline.operators.merges import Merge
 from pipeline.operators.merging import open_merging
-from pipeline.operators.options import OperatorOptions, account, operator_parser, read_options
+from pipeline.operators.options import OperatorOptions, account, read_options
 from pipeline.operators.verify.repair import publish_again
 from pipeline.operators.verify.text import VerdictAnswer
 from pipeline.operators.verify.topic import TopicEvents, failed_positions, open_input_topic
@@ -34,6 +35,20 @@ _NOT_ASKED_FOR = (
     "Make sure which of the two accounts the learner keeps, and publish the merge event if it is to be merged."
 )
 
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Verify")
+    group.add_argument("--from", dest="from_", metavar="ID", type=account, help="the account that was merged")
+    group.add_argument("--to", metavar="ID", type=account, help="the account that it was merged into")
+    group.add_argument("--account", metavar="ID", type=account, help="an account: all its merges, both ways")
+    group.add_argument("--topic", action="store_true", help="all that the events of the input topic ask for")
+    help_text = "with --topic: only events published since (90s, 30m, 2h, 7d, 2026-01-31T22:00:00Z)"
+    group.add_argument("--since", metavar="TIME", help=help_text)
+    group.add_argument(
+        "--repair", action="store_true", help="publish the merges that are not right again, wait, and verify again"
+    )
+
+
 _PAGE = Page(
     "merge-user-courses verify",
     """\
@@ -48,6 +63,7 @@ examples:
     %(prog)s --config_file=job.conf --account=ID
   all that the input topic has asked for since yesterday, mending what is not right:
     %(prog)s --config_file=job.conf --topic --since=1d --repair""",
+    _add_options,
 )
 
 
@@ -56,23 +72,8 @@ def main(argv: Sequence[str]) -> int:
     return exit_code(lambda: _verify(argv))
 
 
-def _parser() -> Parser:
-    parser = operator_parser(_PAGE)
-    group = parser.add_argument_group("Verify")
-    group.add_argument("--from", dest="from_", metavar="ID", type=account, help="the account that was merged")
-    group.add_argument("--to", metavar="ID", type=account, help="the account that it was merged into")
-    group.add_argument("--account", metavar="ID", type=account, help="an account: all its merges, both ways")
-    group.add_argument("--topic", action="store_true", help="all that the events of the input topic ask for")
-    help_text = "with --topic: only events published since (90s, 30m, 2h, 7d, 2026-01-31T22:00:00Z)"
-    group.add_argument("--since", metavar="TIME", help=help_text)
-    group.add_argument(
-        "--repair", action="store_true", help="publish the merges that are not right again, wait, and verify again"
-    )
-    return parser
-
-
 def _verify(argv: Sequence[str]) -> bool:
-    options = read_options(_parser(), argv, os.environ, kafka=True)
+    options = read_options(_PAGE, argv, os.environ, kafka=True)
     apply(options.merge.log)
     since = _check(options)
     given, kafka = options.given, options.kafka

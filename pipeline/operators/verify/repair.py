@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Iterable
 
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.operators.merges import Merge
 from pipeline.replay.publisher import open_producer
 from transforms.messages import merge_event

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from pipeline.configuration.settings import KafkaSettings
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import looking_at
 from pipeline.kafka.reading import TIMEOUT_MS, TopicRecords
 from pipeline.replay.failed_topic import check_topic, open_failed_topic

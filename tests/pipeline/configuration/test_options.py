@@ -7,8 +7,9 @@ import sys
 import pytest
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions, StandardOptions
 
-from pipeline.configuration.options import MergeOptions, parse_command_line
-from pipeline.configuration.settings import ConfigError, resolve
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.options import parse_command_line
+from pipeline.configuration.settings import resolve
 from pipeline.configuration.variables import VARIABLES
 from transforms.variables import Variable
 
@@ -41,12 +42,12 @@ def test_beams_options_stay_and_ours_are_taken_out_in_whatever_order() -> None:
         "--experiments=b",
     )
     assert line.given == {"env": "x", "max_num_records": "1"}
-    assert (line.config_file, line.print_config, line.problems) == ("f", True, ())
+    assert (line.own.config_file, line.own.print_config, line.problems) == ("f", True, ())
 
 
 def test_nothing_given_is_nothing() -> None:
     line = parse_command_line([])
-    assert (line.given, line.config_file, line.print_config, line.beam_args) == ({}, None, False, ())
+    assert (line.given, line.own.config_file, line.own.print_config, line.beam_args) == ({}, None, False, ())
 
 
 def test_beam_reads_what_is_left_for_it() -> None:
@@ -55,12 +56,6 @@ def test_beam_reads_what_is_left_for_it() -> None:
     assert options.view_as(StandardOptions).runner == "FlinkRunner"
     assert options.view_as(StandardOptions).streaming is True
     assert options.view_as(FlinkRunnerOptions).flink_master == "host:8081"
-
-
-def test_our_options_are_options_of_beam() -> None:
-    options = PipelineOptions(["--kafka_groupId=g", "--runner=DirectRunner"])
-    assert options.view_as(MergeOptions).kafka_groupId == "g"
-    assert options.get_all_options(drop_default=True) == {"kafka_groupId": "g", "runner": "DirectRunner"}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +147,6 @@ def test_help_is_grouped_ours_first_then_beams(help_text: str) -> None:
     assert "Beam's StandardOptions" in titles
     assert "Beam's FlinkRunnerOptions" in titles
     assert all(title.startswith("Beam's ") for title in titles[6:])
-    assert not any("MergeOptions" in title for title in titles)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.configuration.settings import ConfigError, read_configuration, resolve
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.settings import read_configuration, resolve
 from pipeline.configuration.show import print_config
 from pipeline.configuration.variables import VARIABLES
 

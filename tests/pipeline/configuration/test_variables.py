@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from cassandra import ConsistencyLevel
 
-from pipeline.configuration.settings import ConfigError, KafkaSettings, resolve
-from pipeline.configuration.variables import VARIABLES
+from pipeline.configuration.errors import ConfigError
+from pipeline.configuration.settings import resolve
+from pipeline.configuration.variables import VARIABLES, KafkaSettings
 from transforms.logs import LogSettings
 from transforms.settings import CassandraSettings, MergeSettings
 from transforms.variables import Variable

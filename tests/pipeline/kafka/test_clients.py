@@ -17,7 +17,8 @@ from kafka.errors import (
 )
 
 from pipeline.configuration.errors import ConfigError, ServiceError
-from pipeline.configuration.settings import KafkaSettings, resolve
+from pipeline.configuration.settings import resolve
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka.clients import connecting, java_client, python_client
 from transforms.store.credentials import CredentialsError
 

@@ -8,7 +8,8 @@ import pytest
 from hamcrest import assert_that, contains_string, equal_to
 from kafka.errors import KafkaConnectionError
 
-from pipeline.configuration.settings import KafkaSettings, resolve
+from pipeline.configuration.settings import resolve
+from pipeline.configuration.variables import KafkaSettings
 from pipeline.kafka import limits
 from pipeline.kafka.limits import LimitsOnWorker, read_limits
 from transforms.records import RecordLimits

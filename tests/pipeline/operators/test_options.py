@@ -7,15 +7,18 @@ from hamcrest import assert_that, contains_string, equal_to, has_properties
 
 from pipeline.configuration.errors import ConfigError
 from pipeline.configuration.options import Page
-from pipeline.operators.options import OperatorOptions, account, operator_parser, read_options
+from pipeline.operators.options import OperatorOptions, account, read_options
 
-PAGE = Page("merge-user-courses ask", "Asks.", "example:\n  %(prog)s --of=A")
+PAGE = Page(
+    "merge-user-courses ask",
+    "Asks.",
+    "example:\n  %(prog)s --of=A",
+    lambda parser: parser.add_argument("--of", type=account),
+)
 
 
 def read(*argv: str, kafka: bool = False, **environ: str) -> OperatorOptions:
-    parser = operator_parser(PAGE)
-    parser.add_argument("--of", type=account)
-    return read_options(parser, argv, environ, kafka=kafka)
+    return read_options(PAGE, argv, environ, kafka=kafka)
 
 
 def refusal(*argv: str, **environ: str) -> str:

@@ -125,7 +125,7 @@ def test_a_rate_is_a_number_of_events_a_second() -> None:
         ("--checkpointing_interval=1", "--checkpointing_interval is not an option: see --help."),
         (
             "--lms_cassandra_host=h",
-            "--lms_cassandra_host is an option of the job that a replay has no use for: leave it out.",
+            "--lms_cassandra_host is an option of the job that this command has no use for: leave it out.",
         ),
         ("stray", "'stray' belongs to no option: options start with --, see --help."),
         ("--since", "The command line cannot be read, argument --since: expected one argument: see --help."),
