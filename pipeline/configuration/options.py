@@ -68,7 +68,7 @@ class Page:
     @property
     def runs_pipeline(self) -> bool:
         """Whether Beam's options are the command's too."""
-        return self.variables is VARIABLES
+        return self.variables == VARIABLES
 
 
 RUN = Page("merge-user-courses", "Merges the course history of a learner's two accounts.")

@@ -25,8 +25,6 @@ from transforms.variables import Variable, fill
 PASSWORDS = {"kafka.sasl": KAFKA_PASSWORD_VARIABLE, "lms-cassandra": PASSWORD_VARIABLE}
 """What the keys of a user and of the file with the password start with, and the variable that may have it."""
 
-_NAMED = {variable.name: variable for variable in VARIABLES}
-
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -41,7 +39,7 @@ class Configuration:
     """All variables as they were found, right or wrong.
 
     Attributes:
-        values: the value of each variable, by its option, with {{env}} filled in.
+        values: the value of each variable, by its name, with {{env}} filled in.
         passwords_in_environment: which variables of the environment hold a password; their values are none of our
             business.
         command_line: the command line that this comes from.
@@ -77,9 +75,9 @@ class Configuration:
         parsed: dict[str, Any] = {}
         for variable in self.variables:
             try:
-                parsed[variable.option] = variable.parse(self.values[variable.option].text)
+                parsed[variable.option] = variable.parse(self._text(variable.name))
             except ValueError as e:
-                problems.append(f"{self._found(variable)}: {e}.")
+                problems.append(f"{self._found(variable.name)}: {e}.")
         problems += self._used_twice(parsed)
         groups = {variable.group for variable in self.variables}
         if "Kafka" in groups:
@@ -95,7 +93,7 @@ class Configuration:
             named = [v for v in VARIABLES if v.option.endswith(f"_{kind}") and v.option in parsed]
             for one, other in combinations(named, 2):
                 if parsed[one.option] == parsed[other.option]:
-                    yield f"{self._found(one)}, and so is {other.name}: give each a {kind} of its own."
+                    yield f"{self._found(one.name)}, and so is {other.name}: give each a {kind} of its own."
 
     def _unfit_for_kafka(self) -> Iterator[str]:
         switch = "kafka.security.protocol"
@@ -105,7 +103,7 @@ class Configuration:
         if "SASL" not in protocol:
             yield from self._unused(["kafka.sasl.username"], switch, "SASL_SSL")
         elif not self._text("kafka.sasl.username"):
-            yield f"{self._found(_NAMED[switch])} without a user: set kafka.sasl.username."
+            yield f"{self._found(switch)} without a user: set kafka.sasl.username."
         if "SSL" not in protocol:
             yield from self._unused(_tls_files("kafka.ssl"), switch, "SASL_SSL or SSL")
 
@@ -116,37 +114,37 @@ class Configuration:
             yield from self._unused(_tls_files("lms-cassandra.ssl"), "lms-cassandra.ssl.enabled", "on")
 
     def _half_a_login(self, service: str) -> Iterator[str]:
-        username, file = _NAMED[f"{service}.username"], _NAMED[f"{service}.password_file"]
+        username, file = f"{service}.username", f"{service}.password_file"
         source = None
-        if self._text(file.name):
-            source = f"{file.name} (from {self.values[file.option].origin})"
+        if self._text(file):
+            source = f"{file} (from {self.values[file].origin})"
         elif PASSWORDS[service] in self.passwords_in_environment:
             source = f"the environment variable {PASSWORDS[service]}"
-        if self._text(username.name) and source is None:
+        if self._text(username) and source is None:
             yield (
                 f"{self._found(username)} without a password: "
-                f"set {file.name} or the environment variable {PASSWORDS[service]}."
+                f"set {file} or the environment variable {PASSWORDS[service]}."
             )
-        if source is not None and not self._text(username.name):
-            yield f"{username.name} is not set, but {source} is: set both or neither."
+        if source is not None and not self._text(username):
+            yield f"{username} is not set, but {source} is: set both or neither."
 
     def _half_a_certificate(self, service: str) -> Iterator[str]:
         _, *pair = _tls_files(service)
         for one, other in (pair, reversed(pair)):
             if self._text(one) and not self._text(other):
-                yield f"{self._found(_NAMED[one])} without {other}: set both or neither."
+                yield f"{self._found(one)} without {other}: set both or neither."
 
     def _unused(self, names: Sequence[str], switch: str, needed: str) -> Iterator[str]:
         if given := [name for name in names if self._text(name)]:
-            found = self._found(_NAMED[switch])
+            found = self._found(switch)
             yield f"{' and '.join(given)} cannot be used, since {found}: set that to {needed}."
 
-    def _found(self, variable: Variable) -> str:
-        value = self.values[variable.option]
-        return f"{variable.name} is {value.text!r} (from {value.origin})"
+    def _found(self, name: str) -> str:
+        value = self.values[name]
+        return f"{name} is {value.text!r} (from {value.origin})"
 
     def _text(self, name: str) -> str:
-        return self.values[_NAMED[name].option].text
+        return self.values[name].text
 
 
 def _tls_files(service: str) -> list[str]:
@@ -191,9 +189,9 @@ def read_configuration(argv: Sequence[str], environ: Mapping[str, str], page: Pa
         return Value(variable.default, "default")
 
     env = find(JOB_ENV).text
-    found = {variable.option: find(variable) for variable in VARIABLES}
+    found = {variable.name: find(variable) for variable in VARIABLES}
     return Configuration(
-        values={o: Value(v.text.replace(ENV_PLACEHOLDER, env), v.origin) for o, v in found.items()},
+        values={n: Value(v.text.replace(ENV_PLACEHOLDER, env), v.origin) for n, v in found.items()},
         passwords_in_environment=frozenset(v for v in PASSWORDS.values() if environ.get(v)),
         command_line=command_line,
         variables=page.variables,

@@ -32,7 +32,7 @@ def print_config(configuration: Configuration, console: Console) -> None:
     for _, variables in groupby(VARIABLES, key=lambda variable: variable.group):
         table.add_section()
         for variable in variables:
-            value = configuration.values[variable.option]
+            value = configuration.values[variable.name]
             rows = [(variable.name, value.text, value.origin)]
             service, _, name = variable.name.rpartition(".")
             if name == "password_file" and value.text:
@@ -42,5 +42,5 @@ def print_config(configuration: Configuration, console: Console) -> None:
             for row in rows:
                 table.add_row(*map(Text, row))
     console.print(table)
-    action = configuration.values["course_batch_updater_action"].text
+    action = configuration.values["course.batch.updater.action"].text
     console.print(readers_of_requests(action), highlight=False)
