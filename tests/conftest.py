@@ -42,9 +42,12 @@ _JARS_RESOLVED: list[Future[None]] = []
 _GETTING: dict[str, Future[Path]] = {}
 """What has to be downloaded, or built, which takes minutes the first time; fast tests run meanwhile."""
 
-_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+_SHORT_LIVED = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
 """The tests' JVMs live too short for what Java's second compiler makes to pay; it took half of all CPU. Checking
-the bytecode of classes, all of which are of released jars, took an eighth of what was left."""
+the bytecode of classes, all of which are of released jars, took an eighth of what was left; G1, the
+default collector of garbage, takes a fourteenth more than the serial one."""
 
 
 # After Ctrl-C xdist kills its processes when so many seconds are over, and they have servers to stop.
