@@ -281,6 +281,7 @@ def test_ctrl_c_ends_a_command_with_130(monkeypatch: pytest.MonkeyPatch) -> None
     assert __main__.main(["up"]) == 130
 
 
+@pytest.mark.usefixtures("maven")  # no fast test: it starts pytest, which takes longer than any of these
 @pytest.mark.parametrize("options", [[], ["--numprocesses=1"]], ids=["one process", "processes that share"])
 def test_why_no_test_can_be_run_is_said(options: list[str], tmp_path: Path) -> None:
     needs_jars = "tests/deploy/test_jars.py::test_no_artifact_is_there_in_two_versions"
