@@ -124,7 +124,7 @@ def _job(
 
     page = Page(f"merge-user-courses {name}", does, examples, add_options)
     configuration = read_configuration(argv, os.environ, page)
-    if configuration.command_line.own.print_config:
+    if configuration.command_line.options.print_config:
         print_config(configuration, Console())
         configuration.settings()
         return 0
@@ -134,8 +134,8 @@ def _job(
     if name == "package":
         from pipeline.package import package
 
-        own = configuration.command_line.own
-        package(settings, own.output, progress, skip_checks=own.skip_checks)
+        options = configuration.command_line.options
+        package(settings, options.output, progress, skip_checks=options.skip_checks)
     elif configuration.command_line.on_flink:
         from pipeline.submit import submit
 

@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     configuration = read_configuration(argv, os.environ, _PAGE)
     cassandra = fill(CassandraSettings, configuration.parse())
     text = files("pipeline").joinpath("merge_tables.cql").read_text(encoding="utf-8")
-    if not configuration.command_line.own.apply:
+    if not configuration.command_line.options.apply:
         print(f"USE {cassandra.keyspace};\n\n{text}", end="")
         return 0
     statements = dict(re.findall(r"^(?=CREATE TABLE IF NOT EXISTS (\w+))([^;]*)", text, re.MULTILINE))

@@ -80,14 +80,14 @@ class CommandLine:
 
     Attributes:
         given: the text of each option that sets a variable, by its name without the dashes.
-        own: all options as they were given, those that only this command has among them.
+        options: all but Beam's as they were given, those that only this command has among them.
         beam_args: the arguments for Beam.
         on_flink: whether the pipeline runs on Flink.
         problems: a sentence for each argument that nobody understands.
     """
 
     given: Mapping[str, str]
-    own: argparse.Namespace
+    options: argparse.Namespace
     beam_args: tuple[str, ...]
     on_flink: bool
     problems: tuple[str, ...]
@@ -108,22 +108,22 @@ def parse_command_line(argv: Sequence[str], page: Page = RUN) -> CommandLine:
     if "--help-all" not in argv:
         parser.show_only({"--help", "--help-all", "--version", *ours.options, *_BEAMS_ON_THE_PAGE})
     everything, not_understood = parser.parse_known_args(argv)
-    own, beam_args = ours.parse_known_args(argv)
+    options, beam_args = ours.parse_known_args(argv)
     on_flink = page.runs_pipeline and _is_flink(everything.runner)
+    java_options = _JAVA_FLINK_OPTIONS if page.runs_pipeline else frozenset()
 
     def advise(option: str) -> str | None:
-        if page.runs_pipeline and option in _JAVA_FLINK_OPTIONS:
-            return (
-                None if on_flink else f"{option} is an option of the Flink runner: give --runner=FlinkRunner too."
-            )
+        if on_flink and option in java_options:
+            return None
+        if option in java_options:
+            return f"{option} is an option of the Flink runner: give --runner=FlinkRunner too."
         if option in {f"--{variable.option}" for variable in VARIABLES}:
             return f"{option} is an option of the job that this command has no use for: leave it out."
-        known = [*parser.options, *(_JAVA_FLINK_OPTIONS if page.runs_pipeline else ())]
-        return no_such_option(option, known)
+        return no_such_option(option, [*parser.options, *java_options])
 
     return CommandLine(
-        given={v.option: text for v in page.variables if (text := getattr(own, v.option)) is not None},
-        own=own,
+        given={v.option: text for v in page.variables if (text := getattr(options, v.option)) is not None},
+        options=options,
         beam_args=tuple(beam_args),
         on_flink=on_flink,
         problems=tuple(refusals(not_understood, advise)),

@@ -168,7 +168,7 @@ def read_configuration(argv: Sequence[str], environ: Mapping[str, str], page: Pa
         ConfigError: if the command line cannot be read at all.
     """
     command_line = parse_command_line(argv, page)
-    config_file = command_line.own.config_file
+    config_file = command_line.options.config_file
     problems = list(command_line.problems)
     in_file: Mapping[str, str] = {}
     if config_file is not None:

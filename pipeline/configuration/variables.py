@@ -157,3 +157,5 @@ VARIABLES: tuple[Variable, ...] = (
     *variables_of(LogSettings, "Log").values(),
 )
 JOB_ENV = VARIABLES[0]
+KAFKA_CLIENT = tuple(v for v in VARIABLES if v.group == "Kafka" and v.option != "kafka_expansion_service_jar")
+"""What a command needs that reads and writes topics by itself: what would start a JVM need not be there."""

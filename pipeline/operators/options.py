@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.configuration.options import Page
 from pipeline.configuration.settings import read_configuration
-from pipeline.configuration.variables import JOB_ENV, VARIABLES, KafkaSettings
+from pipeline.configuration.variables import JOB_ENV, KAFKA_CLIENT, VARIABLES, KafkaSettings
 from transforms.logs import LogSettings
 from transforms.settings import CassandraSettings, MergeSettings
 from transforms.variables import fill
@@ -88,19 +89,16 @@ def read_options(
         group.add_argument("--format", choices=formats, default=formats[0], help=help_text)
         group.add_argument("--output", metavar="FILE", help="the file to write it to, in place of stdout")
 
-    variables = [
-        variable
-        for variable in VARIABLES
-        if variable is JOB_ENV
-        or variable.group in _OF_TABLES
-        # What would start a JVM need not be there.
-        or (kafka and variable.group == "Kafka" and variable.option != "kafka_expansion_service_jar")
-    ]
-    examples = f"{page.examples}\n\n{EXIT_CODES}"
-    whole = Page(page.prog, page.does, examples, add_options, variables)
+    of_tables = (variable for variable in VARIABLES if variable.group in _OF_TABLES)
+    whole = dataclasses.replace(
+        page,
+        examples=f"{page.examples}\n\n{EXIT_CODES}",
+        add_options=add_options,
+        variables=(JOB_ENV, *(KAFKA_CLIENT if kafka else ()), *of_tables),
+    )
     configuration = read_configuration(argv, environ, whole)
     parsed = configuration.parse()
-    given = configuration.command_line.own
+    given = configuration.command_line.options
     return OperatorOptions(
         given=given,
         output=Output(given.format, given.output),

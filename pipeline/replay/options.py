@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pipeline.configuration.options import Page
 from pipeline.configuration.settings import read_configuration
-from pipeline.configuration.variables import JOB_ENV, VARIABLES, KafkaSettings, per_second
+from pipeline.configuration.variables import JOB_ENV, KAFKA_CLIENT, VARIABLES, KafkaSettings, per_second
 from pipeline.replay.selection import Selection
 from transforms.format_failed_events import DATA_ERROR, INVALID_EVENT
 from transforms.variables import fill
@@ -21,14 +21,11 @@ ALL = "all"
 
 _T = TypeVar("_T")
 
-_VARIABLES = tuple(
-    variable
-    for variable in VARIABLES
-    # What would start a JVM need not be there where a replay is run.
-    if variable is JOB_ENV
-    or (variable.group == "Kafka" and variable.option != "kafka_expansion_service_jar")
+_VARIABLES = (
+    JOB_ENV,
+    *KAFKA_CLIENT,
     # Without the ledger a replay is not harmless.
-    or variable.option == "merge_ledger"
+    *(variable for variable in VARIABLES if variable.option == "merge_ledger"),
 )
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -86,7 +83,7 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str], now: datetime)
     """
     page = Page("merge-user-courses replay", _DESCRIPTION, _EPILOG, _add_options, _VARIABLES)
     configuration = read_configuration(argv, environ, page)
-    given = configuration.command_line.own
+    given = configuration.command_line.options
     problems: list[str] = []
 
     def parse(option: str, text: str | None, parse_text: Callable[[str], _T]) -> _T | None:

@@ -131,7 +131,7 @@ def test_the_job_is_packaged_as_the_command_understands_it_and_runs_where_it_was
     assert_that(settings.cassandra.local_dc, is_not(None))
     job = manifest("FlinkDeployment")["spec"]["job"]
     assert_that(
-        job, has_entries(jarURI=f"local://{configuration.command_line.own.output}", entryClass=ENTRY_CLASS)
+        job, has_entries(jarURI=f"local://{configuration.command_line.options.output}", entryClass=ENTRY_CLASS)
     )
     main = next(c for c in containers(pods()["JobManager"]) if c["name"] == "flink-main-container")
     assert_that(_mounts(main)["job"], equal_to(_mounts(package)["job"]))

@@ -42,12 +42,17 @@ def test_beams_options_stay_and_ours_are_taken_out_in_whatever_order() -> None:
         "--experiments=b",
     )
     assert line.given == {"env": "x", "max_num_records": "1"}
-    assert (line.own.config_file, line.own.print_config, line.problems) == ("f", True, ())
+    assert (line.options.config_file, line.options.print_config, line.problems) == ("f", True, ())
 
 
 def test_nothing_given_is_nothing() -> None:
     line = parse_command_line([])
-    assert (line.given, line.own.config_file, line.own.print_config, line.beam_args) == ({}, None, False, ())
+    assert (line.given, line.options.config_file, line.options.print_config, line.beam_args) == (
+        {},
+        None,
+        False,
+        (),
+    )
 
 
 def test_beam_reads_what_is_left_for_it() -> None:
